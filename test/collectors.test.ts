@@ -90,7 +90,7 @@ for (const { name, sources } of collectors) {
         const golden = new URL(`${name}/${file.replace(/\.snap$/u, '.json')}`, FIXTURES);
         const observation = source.parse(snapshots[index] ?? new Map());
         wellFormed(t, observation);
-        if (process.env['UPDATE'] === '1') {
+        if (process.env.UPDATE === '1') {
           writeFileSync(golden, `${JSON.stringify(observation, null, 2)}\n`);
         }
         t.strictSame(observation, JSON.parse(readFileSync(golden, 'utf8')), file);
