@@ -124,6 +124,8 @@ export interface Component {
   readonly sources: readonly SourceId[];
   /** Its source cannot prove that it exists and it was never seen working: not a member of anything. */
   readonly unproven: boolean;
+  /** The operator's configuration ignores it: listed, but not a member of anything. */
+  readonly ignored: boolean;
 }
 
 /** A group as the world judges it. */

@@ -1,0 +1,95 @@
+/**
+ * The core: `step(world, now, inbox)` takes everything that was told since the last step and gives the
+ * next world. It executes nothing, waits for nothing and knows no time but `now`. The same world, time
+ * and inbox give the same world again, on any machine.
+ */
+import { absorb, decay } from './absorb.ts';
+import { assess } from './assess.ts';
+import type { Judgement } from './config.ts';
+import { openDraft } from './draft.ts';
+import type { Ms, SourceId } from './model.ts';
+import {
+  type Input,
+  NO_MEMORY,
+  NO_TOPOLOGY,
+  type Remembered,
+  type SourceSpec,
+  type SourceState,
+  type World,
+} from './world.ts';
+
+function waiting(spec: SourceSpec, now: Ms): SourceState {
+  return {
+    spec,
+    sight: {
+      id: spec.id,
+      state: 'waiting',
+      why: 'not read yet',
+      since: now,
+      seenAt: undefined,
+      durationMs: 0,
+      failures: 0,
+      readings: 0,
+      everyMs: spec.everyMs,
+      staleMs: spec.staleMs,
+    },
+    readings: [],
+    groups: [],
+    advice: [],
+    observation: undefined,
+  };
+}
+
+/** The world before the first reading: only what the inventory remembers, and that unknown. */
+export function emptyWorld(
+  now: Ms,
+  specs: readonly SourceSpec[],
+  judgement: Judgement,
+  inventory: readonly Remembered[],
+): World {
+  const slots = inventory.map((remembered) => ({
+    id: remembered.id,
+    own: undefined,
+    seen: [],
+    memory: NO_MEMORY,
+    remembered,
+    expected: false,
+  }));
+  const bare: World = {
+    at: now,
+    components: [],
+    groups: [],
+    sights: [],
+    advice: [],
+    judgement,
+    sources: new Map(specs.map((spec): [SourceId, SourceState] => [spec.id, waiting(spec, now)])),
+    slots,
+    places: new Map(slots.map((slot, place) => [slot.id, place])),
+    topology: NO_TOPOLOGY,
+    judged: [],
+    ageing: slots.map((_, place) => place),
+    inventoryVersion: 0,
+  };
+  return step(bare, now, [{ kind: 'judgement', judgement }]);
+}
+
+/** The next world. `now` never runs backwards; a caller whose clock does is broken. */
+export function step(world: World, now: Ms, inbox: readonly Input[]): World {
+  if (now < world.at) throw new Error(`time ran backwards: ${world.at} to ${now}`);
+  const draft = openDraft(world, now);
+  for (const input of inbox) absorb(draft, input);
+  decay(draft);
+  const assessed = assess(draft);
+  const states = [...draft.sources.values()];
+  return {
+    ...assessed,
+    at: now,
+    sights: states.map((state) => state.sight),
+    advice: draft.adviceChanged ? states.flatMap((state) => state.advice) : world.advice,
+    judgement: draft.judgement,
+    sources: draft.sources,
+    slots: draft.slots,
+    places: draft.places,
+    inventoryVersion: world.inventoryVersion + (draft.inventoryChanged ? 1 : 0),
+  };
+}

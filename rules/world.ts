@@ -1,0 +1,155 @@
+/**
+ * The whole state of the core as one value. It decides how the world is laid out (dense arrays with
+ * structural sharing, so that a step that changes one of 10,000 components copies pointers, not
+ * objects) and holds no judgement. Everything here is plain data: it can be saved, sent and compared.
+ */
+import type { Judgement } from './config.ts';
+import type {
+  Advice,
+  ComponentId,
+  Group,
+  GroupId,
+  GroupReading,
+  Health,
+  Ms,
+  Observation,
+  Picture,
+  Reading,
+  Sight,
+  SourceId,
+} from './model.ts';
+
+/** Everything the core is ever told. */
+export type Input =
+  | {
+      readonly kind: 'read';
+      readonly source: SourceId;
+      readonly at: Ms;
+      readonly observation: Observation;
+      readonly durationMs: number;
+    }
+  | { readonly kind: 'judgement'; readonly judgement: Judgement }
+  /** The operator's word that a component is gone for good. */
+  | { readonly kind: 'forget'; readonly component: ComponentId };
+
+/** What the core must know of a source before the first reading. */
+export interface SourceSpec {
+  readonly id: SourceId;
+  readonly everyMs: number;
+  readonly staleMs: number;
+  readonly opinion: boolean;
+}
+
+export interface SourceState {
+  readonly spec: SourceSpec;
+  readonly sight: Sight;
+  readonly readings: readonly Reading[];
+  readonly groups: readonly GroupReading[];
+  readonly advice: readonly Advice[];
+  /** By identity: the same observation again changes nothing but the sight. */
+  readonly observation: Observation | undefined;
+}
+
+/** A group a component belonged to when it was last read. */
+export interface RememberedGroup {
+  readonly id: GroupId;
+  readonly kind: string;
+  readonly name: string;
+  readonly needed?: number;
+}
+
+/** What the inventory keeps of a component across restarts: enough to miss it when it is gone. */
+export interface Remembered {
+  readonly id: ComponentId;
+  readonly kind: string;
+  readonly name: string;
+  readonly source: SourceId;
+  readonly needs: readonly ComponentId[];
+  readonly groups: readonly RememberedGroup[];
+  readonly peaks: Readonly<Record<string, number>>;
+}
+
+export interface Seen {
+  readonly source: SourceId;
+  readonly reading: Reading;
+}
+
+/** What judgement has to remember of one component between readings. */
+export interface Memory {
+  /** Health each limit last gave, by the limit's place in the configuration (hysteresis). */
+  readonly limits: Readonly<Record<number, 'ok' | 'failing' | 'failed'>>;
+  /** Increases of the flap counter inside the widest window, oldest first. */
+  readonly flaps: readonly { readonly at: Ms; readonly count: number }[];
+  readonly flapCounter: number | undefined;
+}
+
+/** A component judged by its own readings, before its dependencies have a say. */
+export interface Own {
+  readonly kind: string;
+  readonly name: string;
+  readonly health: Health;
+  readonly why: string;
+  readonly gauges: Readonly<Record<string, number>>;
+  readonly facts: Readonly<Record<string, string>>;
+  readonly needs: readonly ComponentId[];
+  readonly sources: readonly SourceId[];
+  readonly unproven: boolean;
+  readonly ignored: boolean;
+}
+
+export interface Slot {
+  readonly id: ComponentId;
+  /** Undefined until judged for the first time, within the step that made the slot. */
+  readonly own: Own | undefined;
+  readonly seen: readonly Seen[];
+  readonly memory: Memory;
+  readonly remembered: Remembered | undefined;
+  /** Named literally in the configuration: it is missed even if it never was read. */
+  readonly expected: boolean;
+}
+
+/** Indexes over the arrays, rebuilt only when an edge changes. Numbers are places in `components`. */
+export interface Topology {
+  /** Place of each dependency that is itself a component. */
+  readonly needs: readonly (readonly number[])[];
+  readonly dependents: readonly (readonly number[])[];
+  /** Everything a component cannot work without, at any depth, read or not. */
+  readonly closure: readonly (readonly ComponentId[])[];
+  readonly groupsOf: readonly (readonly number[])[];
+  readonly groups: readonly GroupShape[];
+}
+
+/** A group before judgement: who belongs to it. */
+export interface GroupShape {
+  readonly id: GroupId;
+  readonly kind: string;
+  readonly name: string;
+  readonly members: readonly number[];
+  readonly intrinsic: number | undefined;
+  readonly configured: number | undefined;
+  readonly preference: readonly ComponentId[];
+}
+
+export interface World extends Picture {
+  readonly judgement: Judgement;
+  readonly sources: ReadonlyMap<SourceId, SourceState>;
+  readonly slots: readonly Slot[];
+  readonly places: ReadonlyMap<ComponentId, number>;
+  readonly topology: Topology;
+  /** By the place of the shape in `topology.groups`; undefined where nobody counts as a member. */
+  readonly judged: readonly (Group | undefined)[];
+  /** Places whose judgement depends on time alone (flaps that will age out). */
+  readonly ageing: readonly number[];
+  /** Rises whenever what must survive a restart has changed. */
+  readonly inventoryVersion: number;
+}
+
+export const NO_MEMORY: Memory = { limits: {}, flaps: [], flapCounter: undefined };
+
+export const NO_TOPOLOGY: Topology = {
+  needs: [],
+  dependents: [],
+  closure: [],
+  groupsOf: [],
+  groups: [],
+};
