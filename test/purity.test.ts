@@ -112,7 +112,7 @@ t.test('the looker sees what it looks for', async (t) => {
 function compileWith(path: string, code: string): string {
   const copy = mkdtempSync(join(tmpdir(), 'nospof-purity-'));
   try {
-    const needed = [...PURE, 'tsconfig.base.json', 'tsconfig.pure.json'];
+    const needed = [...PURE, 'package.json', 'tsconfig.base.json', 'tsconfig.pure.json'];
     for (const folder of PURE) mkdirSync(join(copy, folder));
     for (const part of needed.filter((one) => existsSync(join(ROOT, one)))) {
       cpSync(join(ROOT, part), join(copy, part), { recursive: true });
