@@ -1,0 +1,145 @@
+/**
+ * Renders the picture as Prometheus text. Lines are made when a thing changes and kept until it
+ * changes again; a scrape only joins them, and joins again only the families that changed. So the
+ * cost of a scrape follows what changed, not what there is, and nothing is ever read for it.
+ */
+import type { Component, Group, Picture } from '../../rules/model.ts';
+import {
+  adviceLines,
+  componentLines,
+  type Family,
+  groupLines,
+  type Lines,
+  sightLines,
+} from './lines.ts';
+import { type Format, header } from './text.ts';
+
+export interface MetricsRenderer {
+  /** Takes the newest picture; cheap where objects are the same as before. */
+  readonly update: (picture: Picture, wallOffsetMs: number) => void;
+  /** All families, without the end mark of OpenMetrics. */
+  readonly render: (format: Format) => string;
+  /** Series left out because there would be more than the limit. */
+  readonly dropped: () => number;
+}
+
+interface Kept {
+  readonly family: Family;
+  readonly lines: Map<string, string>;
+  body: string | undefined;
+}
+
+interface Store {
+  readonly families: Map<string, Kept>;
+  readonly owned: Map<string, readonly Lines[]>;
+  series: number;
+  dropped: number;
+}
+
+function emptyStore(): Store {
+  return { families: new Map(), owned: new Map(), series: 0, dropped: 0 };
+}
+
+function keptOf(store: Store, family: Family): Kept {
+  const known = store.families.get(family.metric);
+  if (known !== undefined) return known;
+  const kept: Kept = { family, lines: new Map(), body: undefined };
+  store.families.set(family.metric, kept);
+  return kept;
+}
+
+/** Replaces all lines of one thing. */
+function put(store: Store, owner: string, all: readonly Lines[], seriesMax: number): void {
+  const before = store.owned.get(owner) ?? [];
+  const after: Lines[] = [];
+  for (const lines of before) store.series -= lines.series;
+  for (const lines of all) {
+    if (store.series + lines.series > seriesMax) {
+      store.dropped += lines.series;
+      continue;
+    }
+    store.series += lines.series;
+    after.push(lines);
+    const kept = keptOf(store, lines.family);
+    if (kept.lines.get(owner) === lines.text) continue;
+    kept.lines.set(owner, lines.text);
+    kept.body = undefined;
+  }
+  const now = new Set(after.map((lines) => lines.family.metric));
+  for (const { family } of before) {
+    if (now.has(family.metric)) continue;
+    const kept = keptOf(store, family);
+    kept.lines.delete(owner);
+    kept.body = undefined;
+  }
+  store.owned.set(owner, after);
+}
+
+interface Shown {
+  readonly components: readonly Component[];
+  readonly groups: readonly Group[];
+}
+
+/** Same things in the same places, so that changes can be taken one by one. */
+function alike(
+  before: readonly { readonly id: string }[],
+  after: readonly { readonly id: string }[],
+): boolean {
+  if (before === after) return true;
+  if (before.length !== after.length) return false;
+  return before.every((one, place) => one === after[place] || one.id === after[place]?.id);
+}
+
+export function createRenderer(limits: { readonly seriesMax: number }): MetricsRenderer {
+  const { seriesMax } = limits;
+  let store = emptyStore();
+  let shown: Shown = { components: [], groups: [] };
+
+  function putAll(picture: Picture, wallOffsetMs: number): void {
+    // What says whether anything can be trusted comes first, in case series run short.
+    for (const sight of picture.sights) {
+      put(store, `sight ${sight.id}`, sightLines(sight, wallOffsetMs), seriesMax);
+    }
+    const advice = new Map(picture.advice.map((one) => [`advice ${one.code} ${one.about}`, one]));
+    for (const [owner, one] of advice) put(store, owner, adviceLines(one), seriesMax);
+    for (const [owner, lines] of store.owned) {
+      if (owner.startsWith('advice ') && !advice.has(owner) && lines.length > 0) {
+        put(store, owner, [], seriesMax);
+      }
+    }
+    for (const [place, group] of picture.groups.entries()) {
+      if (group !== shown.groups[place]) {
+        put(store, `group ${group.id}`, groupLines(group), seriesMax);
+      }
+    }
+    for (const [place, component] of picture.components.entries()) {
+      if (component !== shown.components[place]) {
+        put(store, component.id, componentLines(component), seriesMax);
+      }
+    }
+  }
+
+  return {
+    update: (picture, wallOffsetMs) => {
+      const same =
+        alike(shown.components, picture.components) && alike(shown.groups, picture.groups);
+      if (!same || store.dropped > 0) {
+        store = emptyStore();
+        shown = { components: [], groups: [] };
+      }
+      putAll(picture, wallOffsetMs);
+      shown = picture;
+    },
+    render: (format) => {
+      const parts: string[] = [];
+      for (const kept of store.families.values()) {
+        if (kept.lines.size === 0) continue;
+        kept.body ??= [...kept.lines.values()].join('');
+        const { metric, type, help } = kept.family;
+        parts.push(header(metric, type, help, format), kept.body);
+      }
+      return parts.join('');
+    },
+    dropped: () => store.dropped,
+  };
+}
