@@ -1,0 +1,67 @@
+/**
+ * When each source is read: on a common grid of its period, at once when a wake marked it dirty, never
+ * twice at the same time. It decides nothing about what is read; the loop asks it what is due.
+ */
+import type { Source, Wake } from '../collectors/lib/collector.ts';
+import { type Ms, ms, type SourceId } from '../rules/model.ts';
+
+/** A storm of wakes reads a source no more often than this. */
+export const WAKE_GAP_MS = 20;
+
+export interface Watch {
+  readonly id: SourceId;
+  readonly source: Source;
+  readonly everyMs: number;
+  dueAt: Ms;
+  inFlight: boolean;
+  /** Marked dirty while a read was in flight: what that read returns may be older than the wake. */
+  dirty: boolean;
+  lastReadAt: Ms;
+  /** The earliest wake not yet answered by a world. */
+  wokenAt: Ms | undefined;
+}
+
+export function createWatch(id: SourceId, source: Source, everyMs: number, now: Ms): Watch {
+  return {
+    id,
+    source,
+    everyMs,
+    dueAt: now,
+    inFlight: false,
+    dirty: false,
+    lastReadAt: ms(Number.NEGATIVE_INFINITY),
+    wokenAt: undefined,
+  };
+}
+
+/** Sources of one period fall due together, so that an idle agent wakes seldom. */
+export function nextOnGrid(now: Ms, everyMs: number): Ms {
+  return ms((Math.floor(now / everyMs) + 1) * everyMs);
+}
+
+export function begin(watch: Watch, now: Ms): void {
+  watch.inFlight = true;
+  watch.dirty = false;
+  watch.lastReadAt = now;
+  watch.dueAt = nextOnGrid(now, watch.everyMs);
+}
+
+export function finish(watch: Watch, now: Ms): void {
+  watch.inFlight = false;
+  if (watch.dirty) watch.dueAt = ms(Math.max(now, watch.lastReadAt + WAKE_GAP_MS));
+}
+
+export function mark(watch: Watch, wokenAt: Ms, now: Ms): void {
+  watch.wokenAt ??= wokenAt;
+  if (watch.inFlight) watch.dirty = true;
+  else watch.dueAt = ms(Math.min(watch.dueAt, Math.max(now, watch.lastReadAt + WAKE_GAP_MS)));
+}
+
+export function isDue(watch: Watch, now: Ms): boolean {
+  return !watch.inFlight && watch.dueAt <= now;
+}
+
+/** Every wake any of the sources asks for. */
+export function wakesOf(watches: readonly Watch[]): readonly Wake[] {
+  return watches.flatMap((watch) => watch.source.wakes);
+}
