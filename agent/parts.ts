@@ -2,9 +2,8 @@
  * The parts of a source: one for each read it declares. A part knows how its read is brought up to date
  * and what it holds then; it does not know of the other parts, so none can hide another.
  */
-import { join } from 'node:path';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
-import type { Entry, Read, Root, Source } from '../collectors/lib/collector.ts';
+import type { Entry, Read, Source } from '../collectors/lib/collector.ts';
 import type { Roots } from '../rules/config.ts';
 import {
   type KeptFile,
@@ -13,15 +12,13 @@ import {
   READ_BYTES_MAX,
   sameEntry,
 } from './ports/files.ts';
-import { errnoOf, exists, listGlob } from './ports/glob.ts';
+import { errnoOf, exists } from './ports/glob.ts';
 import { type KeptLink, keptLink, readLink } from './ports/links.ts';
 import type { ReadPorts, SpecialRead } from './ports/port.ts';
 import { within } from './ports/within.ts';
 import { monotonicMs } from './reader/protocol.ts';
 import type { HangReader } from './reader/reader.ts';
 
-/** A listing is made anew after this long even if nothing asked for it. */
-export const RELIST_MS = 30_000;
 /** Reading files takes no more than this of the loop at a time. */
 const SLICE_MS = 2;
 /** Files read between two looks at the clock. */
@@ -47,80 +44,6 @@ export interface Part {
   readonly relist: () => void;
   /** Matches that are not read because there are too many. */
   readonly dropped: () => number;
-}
-
-interface Matched {
-  readonly key: string;
-  readonly path: string;
-}
-
-interface Listing {
-  /** The matches, when they had to be listed anew; `changed` when other folders than before failed. */
-  readonly due: () =>
-    | { readonly matches: readonly Matched[]; readonly changed: boolean }
-    | undefined;
-  readonly fill: Part['fill'];
-  readonly relist: Part['relist'];
-  readonly dropped: Part['dropped'];
-}
-
-/** The kept listing of a glob. A folder that cannot be listed has an entry: it must not look empty. */
-function openListing(roots: Roots, root: Root, glob: string): Listing {
-  let listedMs = Number.NEGATIVE_INFINITY;
-  let failed = new Map<string, Entry>();
-  let dropped = 0;
-  return {
-    due: () => {
-      if (monotonicMs() - listedMs < RELIST_MS) return undefined;
-      const listing = listGlob(roots[root], glob);
-      listedMs = monotonicMs();
-      dropped = listing.dropped;
-      const before = failed;
-      failed = new Map();
-      for (const [folder, errno] of listing.failed) {
-        const entry = { errno, why: 'the folder cannot be listed' };
-        failed.set(folder === '' ? root : `${root}/${folder}`, entry);
-      }
-      return {
-        matches: listing.paths.map((path) => ({
-          key: `${root}/${path}`,
-          path: join(roots[root], path),
-        })),
-        changed:
-          before.size !== failed.size ||
-          [...failed].some(([key, entry]) => !sameEntry(before.get(key), entry)),
-      };
-    },
-    fill: (snapshot) => {
-      for (const [key, entry] of failed) snapshot.set(key, entry);
-    },
-    relist: () => {
-      listedMs = Number.NEGATIVE_INFINITY;
-    },
-    dropped: () => dropped,
-  };
-}
-
-interface Keeping<T> {
-  kept: Map<string, T>;
-}
-
-/** Takes over the kept things whose keys still match and makes the others; true when any came or went. */
-function regroup<T>(
-  keeping: Keeping<T>,
-  matches: readonly Matched[],
-  make: (path: string) => T,
-  drop: (gone: T) => void,
-): boolean {
-  const old = keeping.kept;
-  keeping.kept = new Map(matches.map(({ key, path }) => [key, old.get(key) ?? make(path)]));
-  let changed = keeping.kept.size !== old.size;
-  for (const [key, gone] of old) {
-    if (keeping.kept.has(key)) continue;
-    drop(gone);
-    changed = true;
-  }
-  return changed;
 }
 
 /** Files read here, through kept descriptors that cannot block. */
