@@ -5,6 +5,7 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Entry, Read, Source } from '../collectors/lib/collector.ts';
 import type { Roots } from '../rules/config.ts';
+import { type Keeping, type Matched, openListing, regroup } from './listing.ts';
 import {
   type KeptFile,
   type KeptFiles,
