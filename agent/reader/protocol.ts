@@ -1,0 +1,61 @@
+/**
+ * What the agent and its reader child say to each other, and the progress record by which the agent
+ * knows, without an answer, which file the child hangs on. The child never gets a path by any other way.
+ */
+import type { Entry } from '../../collectors/lib/collector.ts';
+
+/** `list`: the files of a list, replacing what it held. `read`: read them in order, once. `drop`: forget it. */
+export type Order =
+  | {
+      readonly kind: 'list';
+      readonly list: number;
+      readonly files: readonly (readonly [index: number, path: string])[];
+    }
+  | { readonly kind: 'read'; readonly list: number; readonly run: number }
+  | { readonly kind: 'drop'; readonly list: number };
+
+/** `vanished`: a descriptor that had given text said that its device is gone. */
+export interface Answer {
+  readonly index: number;
+  readonly entry: Entry;
+  readonly vanished: boolean;
+}
+
+/** Only what changed is answered; `done` says that all of the list was read. */
+export type Report =
+  | { readonly kind: 'answers'; readonly run: number; readonly answers: readonly Answer[] }
+  | { readonly kind: 'done'; readonly run: number };
+
+/** Descriptor of the progress file in the child (0-2 are /dev/null, 3 is the channel). */
+export const PROGRESS_FD = 4;
+
+/** No file is being read. */
+export const IDLE = 0xffff_ffff;
+
+/** The child's last note: since when (CLOCK_MONOTONIC) it reads which file of which run. */
+export interface Progress {
+  readonly run: number;
+  readonly index: number;
+  readonly sinceMs: number;
+}
+
+export const PROGRESS_BYTES = 20;
+
+/** The run stands at both ends: a record caught half-written shows by its ends, or is read anew later. */
+export function writeProgress(buffer: Buffer, { run, index, sinceMs }: Progress): void {
+  buffer.writeUInt32LE(run, 0);
+  buffer.writeUInt32LE(index, 4);
+  buffer.writeDoubleLE(sinceMs, 8);
+  buffer.writeUInt32LE(run, 16);
+}
+
+export function readProgress(buffer: Buffer): Progress | undefined {
+  const run = buffer.readUInt32LE(0);
+  if (buffer.readUInt32LE(16) !== run) return undefined;
+  return { run, index: buffer.readUInt32LE(4), sinceMs: buffer.readDoubleLE(8) };
+}
+
+/** CLOCK_MONOTONIC in milliseconds, the same in every process of this boot. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
+}
