@@ -42,9 +42,9 @@ function lonerWords(loners: readonly Component[]): readonly string[] {
   const failed = loners.filter(({ health }) => health === 'failed' || health === 'absent').length;
   const failing = loners.filter(({ health }) => health === 'failing').length;
   const words: string[] = [];
-  if (failed > 0) words.push(`${count(failed, 'component')} outside any group FAILED`);
-  if (failing > 0) words.push(`${count(failing, 'component')} outside any group failing`);
-  return words;
+  if (failed > 0) words.push(`${failed} FAILED`);
+  if (failing > 0) words.push(`${failing} failing`);
+  return words.length === 0 ? [] : [`outside groups ${words.join(', ')}`];
 }
 
 function sightWords(sights: readonly Sight[]): readonly string[] {

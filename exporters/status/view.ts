@@ -68,7 +68,7 @@ export interface AdviceLine {
 export interface View {
   readonly node: string;
   readonly version: string;
-  /** When the picture was made: RFC 3339, UTC. */
+  /** When the picture was made: `2026-11-23 00:40:12 UTC`. */
   readonly time: string;
   readonly uptime: string;
   readonly wakeMode: Vitals['wakeMode'];
@@ -177,7 +177,9 @@ export function viewOf(picture: Picture, vitals: Vitals, oldMs?: number): View {
   return {
     node: vitals.node,
     version: vitals.version,
-    time: timeText(at + vitals.wallOffsetMs),
+    time: timeText(at + vitals.wallOffsetMs)
+      .replace('T', ' ')
+      .replace('Z', ' UTC'),
     uptime: durationText(at - vitals.startedAt),
     wakeMode: vitals.wakeMode,
     headline: headlineText(picture, lonersOf(picture)),
