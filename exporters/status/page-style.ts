@@ -39,9 +39,12 @@ ul{margin:0;padding:0;list-style:none}
 .card p{margin:.1rem 0}
 .says{font-weight:600;color:var(--ink)}
 .members{margin-top:.3rem;font-size:.95rem}
-.state{display:inline-block;min-width:6.2rem;color:var(--ink);font-weight:600;white-space:nowrap}
+.state{display:inline-block;min-width:6.5rem;padding-right:.3rem;color:var(--ink);font-weight:600;white-space:nowrap}
 .state.ok{font-weight:400}
-.rows li{padding:.3rem 0;border-top:1px solid var(--line)}
+.members li,.rows li{padding-left:6.5rem;text-indent:-6.5rem}
+.rows li.flat{padding-left:0;text-indent:0}
+.state{text-indent:0}
+.rows li{padding-top:.3rem;padding-bottom:.3rem;border-top:1px solid var(--line)}
 .rows li:first-child{border-top:0}
 .name{font-weight:600}
 li,td,h3,p{overflow-wrap:anywhere}

@@ -22,6 +22,8 @@ export type Sections = Readonly<Record<SectionName, string>>;
 
 /** Characters of one foreign text that are shown; a name of 4 KB must not bury the others. */
 const TEXT_LENGTH_MAX = 300;
+/** Members shown on a card; ones in trouble beyond it are shown all the same. */
+const MEMBERS_SHOWN_MAX = 8;
 /** Without a script the page reloads itself this often. */
 const RELOAD_SECONDS = 10;
 /** What could end a text, start a tag, or reorder and hide what stands beside it. */
@@ -90,11 +92,20 @@ function saysText(group: GroupLine): string {
   return group.margin.startsWith(name) ? `${symbol} ${group.margin}` : `${word}: ${group.margin}`;
 }
 
+/** Every member in trouble, and the first of the healthy ones. */
+function memberItems(members: readonly ComponentLine[]): string {
+  const troubled = members.filter(({ health }) => health !== 'ok').length;
+  const shown = members.slice(0, Math.max(troubled, MEMBERS_SHOWN_MAX));
+  const more = members.length - shown.length;
+  const note = more === 0 ? '' : `<li>${state('ok', '')} and ${more} more ok</li>`;
+  return shown.map(memberItem).join('') + note;
+}
+
 function groupCard(group: GroupLine): string {
   const notes = [group.counts, group.held];
   if (group.limitedBy !== '') notes.unshift(group.limitedBy);
   if (group.degraded) notes.push('degraded: works on a less preferred member');
-  return `<li class="card ${group.standing}"><h3>${nameOf(group)} <small>${escapeHtml(group.kind)}</small></h3><p class="says">${escapeHtml(saysText(group))}</p><p class="soft">${escapeHtml(notes.join('; '))}</p><ul class="members">${group.members.map(memberItem).join('')}</ul></li>`;
+  return `<li class="card ${group.standing}"><h3>${nameOf(group)} <small>${escapeHtml(group.kind)}</small></h3><p class="says">${escapeHtml(saysText(group))}</p><p class="soft">${escapeHtml(notes.join('; '))}</p><ul class="members">${memberItems(group.members)}</ul></li>`;
 }
 
 function cards(title: string, note: string, groups: readonly GroupLine[]): string {
@@ -186,7 +197,7 @@ export function pageSections(view: View): Sections {
       'what no alarm will tell',
       view.advice.map(
         ({ about, text }) =>
-          `<li>${escapeHtml(text)} <span class="soft">${escapeHtml(about)}</span></li>`,
+          `<li class="flat">${escapeHtml(text)} <span class="soft">${escapeHtml(about)}</span></li>`,
       ),
     ),
     components: componentsSection(view),
