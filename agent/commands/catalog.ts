@@ -1,0 +1,106 @@
+/**
+ * The commands and their flags, as data: parsing, help and suggestions all read this. A command's code
+ * is the file of its name beside this one.
+ */
+
+export interface Flag {
+  readonly name: string;
+  /** Placeholder of its value; a flag without one is a switch. */
+  readonly value?: string;
+  readonly about: string;
+}
+
+export interface Operand {
+  readonly name: string;
+  readonly about: string;
+  readonly optional?: true;
+}
+
+export interface CommandInfo {
+  readonly about: string;
+  readonly operands: readonly Operand[];
+  readonly flags: readonly Flag[];
+  readonly example: string;
+  /** Further sentences for its help. */
+  readonly notes: readonly string[];
+}
+
+export const COMMANDS = ['run', 'status', 'capture', 'check', 'forget', 'version'] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
+const CONFIG: Flag = {
+  name: 'config',
+  value: 'FILE',
+  about: 'configuration; default /etc/nospof/nospof.yaml if it exists',
+};
+const RUN: Flag = { name: 'run', value: 'DIR', about: 'folder of the socket of the agent' };
+const ROOTS: readonly Flag[] = [
+  { name: 'procfs', value: 'DIR', about: 'where procfs is; default /proc' },
+  { name: 'sysfs', value: 'DIR', about: 'where sysfs is; default /sys' },
+  { name: 'devfs', value: 'DIR', about: 'where device nodes are; default /dev' },
+  { name: 'runfs', value: 'DIR', about: 'where other daemons keep their sockets; default /run' },
+];
+const JSON_FLAG: Flag = { name: 'json', about: 'print JSON, for programs' };
+
+export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
+  run: {
+    about: 'run the agent in the foreground',
+    operands: [],
+    flags: [
+      CONFIG,
+      ...ROOTS,
+      { name: 'state', value: 'DIR', about: 'what must survive a reboot; default /var/lib/nospof' },
+      { name: 'run', value: 'DIR', about: 'socket and such; default /run/nospof' },
+      {
+        name: 'listen',
+        value: 'HOST:PORT',
+        about: "page and metrics, or 'off'; default 127.0.0.1:9974",
+      },
+      { name: 'polling', about: 'no wakes from the kernel: read by periods alone' },
+      { name: 'once', about: 'read everything once, print what is seen, and end' },
+    ],
+    example: 'nospof run --config /etc/nospof/nospof.yaml --listen 0.0.0.0:9974',
+    notes: ['Flags win over the file. Users other than root have their own default folders.'],
+  },
+  status: {
+    about: 'show what the agent on this node sees',
+    operands: [],
+    flags: [{ name: 'watch', about: 'stay, and show changes' }, JSON_FLAG, CONFIG, RUN],
+    example: 'nospof status --watch',
+    notes: [],
+  },
+  capture: {
+    about: 'write what a collector reads here into files, for a bug report',
+    operands: [{ name: 'NAME', about: 'the collector' }],
+    flags: [
+      { name: 'out', value: 'DIR', about: 'folder to write into; default: this one' },
+      CONFIG,
+      ...ROOTS,
+    ],
+    example: 'nospof capture fans --out /tmp/report',
+    notes: [],
+  },
+  check: {
+    about: 'check a configuration file and report every problem in it',
+    operands: [
+      { name: 'FILE', about: 'the file; default /etc/nospof/nospof.yaml', optional: true },
+    ],
+    flags: [],
+    example: 'nospof check nospof.yaml',
+    notes: ['All keys are described in schema/nospof.schema.json, which editors understand too.'],
+  },
+  forget: {
+    about: 'tell the agent that an absent component is gone for good',
+    operands: [{ name: 'COMPONENT', about: 'its identity, as status shows it' }],
+    flags: [CONFIG, RUN],
+    example: 'nospof forget fan/nct6775.656/3',
+    notes: [],
+  },
+  version: {
+    about: 'print the version',
+    operands: [],
+    flags: [],
+    example: 'nospof version',
+    notes: [],
+  },
+};

@@ -1,0 +1,46 @@
+/**
+ * Tells the running agent that an absent component will not come back, so that it is no longer missed.
+ * The agent decides: one that is still there cannot be forgotten.
+ */
+import type { ParsedArgs } from './args.ts';
+import { ask, findSocket } from './client.ts';
+import { complain, print } from './print.ts';
+
+const COMPONENT = /^[a-z][a-z0-9_-]*(\/[A-Za-z0-9._:@+-]{1,120})+$/u;
+
+/** What the agent says of its refusal, if it says anything. */
+function reason(body: string): string | undefined {
+  try {
+    const { error, message } = JSON.parse(body) as { error?: unknown; message?: unknown };
+    return [message, error].find((text): text is string => typeof text === 'string');
+  } catch {
+    return undefined;
+  }
+}
+
+export async function run(args: ParsedArgs): Promise<number> {
+  const [component = ''] = args.operands;
+  if (component.length > 300 || !COMPONENT.test(component)) {
+    complain(
+      `'${component.slice(0, 80)}' is no component (write KIND/NAME as nospof status shows it)`,
+    );
+    return 2;
+  }
+  const socket = await findSocket(args);
+  if (!socket.ok) {
+    complain(socket.message);
+    return 2;
+  }
+  const answer = await ask(socket.path, 'POST', '/api/v1/forget', { component });
+  if (!answer.ok) {
+    complain(answer.message);
+    return 1;
+  }
+  if (answer.status < 200 || answer.status > 299) {
+    const why = reason(answer.body) ?? `status ${answer.status}`;
+    complain(`${component} is not forgotten: ${why.slice(0, 300)}`);
+    return 1;
+  }
+  print(`${component} is forgotten`);
+  return 0;
+}
