@@ -112,8 +112,6 @@ export const collector: Collector = {
     {
       name: 'hwmon',
       reads: hwmonReads(
-        // Tells the temperatures of disks apart: their host numbers change from boot to boot.
-        'device/wwid',
         'temp*_{input,max,crit,label,fault,enable}',
         'temp*_alarm',
         'in*_{input,min,max,label,fault,enable}',

@@ -12,16 +12,9 @@ import {
   type Reading,
 } from '../../rules/model.ts';
 import type { Snapshot } from './collector.ts';
-import {
-  type BmcQuestion,
-  type BmcRow,
-  bmcRows,
-  evidence,
-  isForeign,
-  isRedundancy,
-  worst,
-} from './ipmi.ts';
+import { type BmcQuestion, type BmcRow, bmcRows } from './ipmi.ts';
 import { redundancyReading, unique } from './ipmi-readings.ts';
+import { evidence, isForeign, isRedundancy, worst } from './ipmi-states.ts';
 import { defined } from './snapshot.ts';
 
 /** Fans and cooling units, without entity names: the names of fans differ on every board we know. */

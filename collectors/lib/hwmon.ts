@@ -68,6 +68,8 @@ export function hwmonReads(...attributes: readonly string[]): readonly Read[] {
 
 const PCI = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/u;
 const I2C_DEVICE = /^\d+-([0-9a-f]{4})$/u;
+const SCSI_DEVICE = /^\d+:(\d+:\d+:\d+)$/u;
+const ATA_PORT = /^ata\d+$/u;
 const I2C_BUS = /^i2c-\d+$/u;
 /** Numbered in order of discovery: their parent is the thing that stays. */
 const NUMBERED = /^(nvme|nvme\d+|hwmon|hwmon\d+|net|[0-9A-F]{4}(:[0-9A-F]{4}){2}\.[0-9A-F]{4})$/u;
@@ -87,6 +89,13 @@ function i2cIdentity(segments: readonly string[], address: string): string {
     .join('-');
 }
 
+/** A disk is its place below its controller: the host number, first of the four, may change at boot. */
+function scsiIdentity(segments: readonly string[], place: string): string {
+  const controller = segments.findLast((segment) => PCI.test(segment));
+  const port = segments.findLast((segment) => ATA_PORT.test(segment));
+  return ['scsi', controller, port, place].filter((part) => part !== undefined).join('-');
+}
+
 /** What stays the same of a device's path below /sys/devices: its bus and its name on that bus. */
 function deviceIdentity(path: string): string {
   const segments = path.split('/').slice(2);
@@ -94,6 +103,8 @@ function deviceIdentity(path: string): string {
   const last = segments.at(-1) ?? '';
   const address = I2C_DEVICE.exec(last)?.[1];
   if (address !== undefined) return i2cIdentity(segments, address);
+  const place = SCSI_DEVICE.exec(last)?.[1];
+  if (place !== undefined) return scsiIdentity(segments, place);
   if (PCI.test(last)) return `pci-${last}`;
   const parent = segments.at(-2);
   return parent === undefined ? last : `${parent}-${last}`;
@@ -108,16 +119,9 @@ function devicePath(files: Snapshot): string | undefined {
 }
 
 function baseId(files: Snapshot): string {
-  const wwid = word(files, 'device/wwid');
   const path = devicePath(files);
   const name = word(files, 'name') ?? 'unnamed';
-  const text =
-    wwid !== undefined
-      ? `disk-${wwid}`
-      : path === undefined
-        ? `virtual-${name}`
-        : deviceIdentity(path);
-  return idPart(text.slice(-80));
+  return idPart((path === undefined ? `virtual-${name}` : deviceIdentity(path)).slice(-80));
 }
 
 function byChip(snapshot: Snapshot): readonly Snapshot[] {

@@ -16,17 +16,9 @@ import {
   type Reading,
 } from '../../rules/model.ts';
 import type { Snapshot } from './collector.ts';
-import {
-  type BmcQuestion,
-  type BmcRow,
-  bmcRows,
-  evidence,
-  isForeign,
-  isRedundancy,
-  provesPresence,
-  worst,
-} from './ipmi.ts';
+import { type BmcQuestion, type BmcRow, bmcRows } from './ipmi.ts';
 import { redundancyReading, unique } from './ipmi-readings.ts';
+import { evidence, isForeign, isRedundancy, provesPresence, worst } from './ipmi-states.ts';
 import { defined } from './snapshot.ts';
 
 /** Supplies and the unit they form. */
