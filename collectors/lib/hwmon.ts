@@ -1,0 +1,228 @@
+/**
+ * What all readers of /sys/class/hwmon share: which chips there are, what stays the same about them
+ * across boots, and how one attribute becomes a number or a reason why it is none. It judges nothing.
+ * hwmonN is a number of load order and therefore never part of an identity.
+ *
+ * Facts from Documentation/hwmon/sysfs-interface.rst and Documentation/i2c/i2c-sysfs.rst.
+ */
+import { idPart } from '../../rules/model.ts';
+import type { Entry, Read, Snapshot } from './collector.ts';
+import { bit, decimal, errno, target, word } from './snapshot.ts';
+import { errnoWords, plain } from './words.ts';
+
+/** One chip: its attributes by bare file name (`fan1_input`), as a snapshot of its own. */
+export interface Chip {
+  /** Stable identity, unique in its snapshot: `platform-nct6775.656`, `pci-0000:03:00.0`. */
+  readonly id: string;
+  /** The `name` file (`nct6798`), else `hwmon`. For people only: it does not tell two chips apart. */
+  readonly name: string;
+  /** Sits on a PCI card itself: what it measures belongs to that card. */
+  readonly onCard: boolean;
+  readonly files: Snapshot;
+  /** Channel (`fan1`) to its attributes, in the order of the snapshot. */
+  readonly channels: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Where a value is believed: outside of it the register was all ones or never written. */
+export interface Range {
+  /** Raw units for one base unit: 1000 for millivolts. Never applied to a 0/1 attribute. */
+  readonly scale: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export const RPM: Range = { scale: 1, low: 0, high: 200_000 };
+export const VOLTS: Range = { scale: 1e3, low: -1_000, high: 1_000 };
+export const AMPERES: Range = { scale: 1e3, low: -10_000, high: 10_000 };
+export const WATTS: Range = { scale: 1e6, low: -1_000_000, high: 1_000_000 };
+export const CELSIUS: Range = { scale: 1e3, low: -150, high: 400 };
+
+/** A value in base units, or why there is none. */
+export type Measured =
+  | { readonly value: number; readonly why?: undefined }
+  | { readonly value?: undefined; readonly why: string };
+
+const CHIP_KEY = /^sys\/class\/hwmon\/([^/]+)(?:\/(.+))?$/u;
+/** A vanished chip answers with these on every file. */
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENODEV']);
+/** Registers of all ones (or all but the sign), also after a driver's own scaling. */
+const ALL_ONES: ReadonlySet<number> = new Set(
+  [2 ** 32 - 1, 2 ** 31 - 1].flatMap((ones) => [ones, ones * 1e3, ones * 1e6]),
+);
+
+/** Reads of the chips' identities and of attributes. Drivers may sleep on a bus or in firmware. */
+export function hwmonReads(...attributes: readonly string[]): readonly Read[] {
+  return [
+    { kind: 'link', root: 'sys', glob: 'class/hwmon/*' },
+    { kind: 'link', root: 'sys', glob: 'class/hwmon/*/device' },
+    ...['name', ...attributes].map(
+      (attribute): Read => ({
+        kind: 'file',
+        root: 'sys',
+        glob: `class/hwmon/*/${attribute}`,
+        mayHang: true,
+      }),
+    ),
+  ];
+}
+
+const PCI = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/u;
+const I2C_DEVICE = /^\d+-([0-9a-f]{4})$/u;
+const SCSI_DEVICE = /^\d+:(\d+:\d+:\d+)$/u;
+const ATA_PORT = /^ata\d+$/u;
+const I2C_BUS = /^i2c-\d+$/u;
+/** Numbered in order of discovery: their parent is the thing that stays. */
+const NUMBERED = /^(nvme|nvme\d+|hwmon|hwmon\d+|net|[0-9A-F]{4}(:[0-9A-F]{4}){2}\.[0-9A-F]{4})$/u;
+
+/**
+ * An I2C chip is its address below its controller: adapter numbers depend on load order. Behind a
+ * multiplexer the same address exists on several adapters, so there the adapter stays in the name.
+ */
+function i2cIdentity(segments: readonly string[], address: string): string {
+  const controller = segments.findLast(
+    (segment) => !I2C_BUS.test(segment) && !I2C_DEVICE.test(segment),
+  );
+  const chain = segments.filter((segment) => I2C_DEVICE.test(segment));
+  const bus = chain.length > 1 ? segments.findLast((segment) => I2C_BUS.test(segment)) : undefined;
+  return ['i2c', controller, bus?.replace('i2c-', 'bus'), address]
+    .filter((part) => part !== undefined)
+    .join('-');
+}
+
+/** A disk is its place below its controller: the host number, first of the four, may change at boot. */
+function scsiIdentity(segments: readonly string[], place: string): string {
+  const controller = segments.findLast((segment) => PCI.test(segment));
+  const port = segments.findLast((segment) => ATA_PORT.test(segment));
+  return ['scsi', controller, port, place].filter((part) => part !== undefined).join('-');
+}
+
+/** What stays the same of a device's path below /sys/devices: its bus and its name on that bus. */
+function deviceIdentity(path: string): string {
+  const segments = path.split('/').slice(2);
+  while (segments.length > 1 && NUMBERED.test(segments.at(-1) ?? '')) segments.pop();
+  const last = segments.at(-1) ?? '';
+  const address = I2C_DEVICE.exec(last)?.[1];
+  if (address !== undefined) return i2cIdentity(segments, address);
+  const place = SCSI_DEVICE.exec(last)?.[1];
+  if (place !== undefined) return scsiIdentity(segments, place);
+  if (PCI.test(last)) return `pci-${last}`;
+  const parent = segments.at(-2);
+  return parent === undefined ? last : `${parent}-${last}`;
+}
+
+/** Path of the device a chip belongs to; undefined for a chip without one (made by software). */
+function devicePath(files: Snapshot): string | undefined {
+  const device = target(files, 'device');
+  if (device !== undefined) return device;
+  const parent = target(files, '')?.replace(/\/hwmon\/hwmon\d+$/u, '');
+  return parent === undefined || parent.endsWith('/virtual') ? undefined : parent;
+}
+
+function baseId(files: Snapshot): string {
+  const path = devicePath(files);
+  const name = word(files, 'name') ?? 'unnamed';
+  return idPart((path === undefined ? `virtual-${name}` : deviceIdentity(path)).slice(-80));
+}
+
+function byChip(snapshot: Snapshot): readonly Snapshot[] {
+  const chips = new Map<string, Map<string, Entry>>();
+  for (const [key, entry] of snapshot) {
+    const match = CHIP_KEY.exec(key);
+    if (match === null) continue;
+    const folder = match[1] ?? '';
+    const files = chips.get(folder) ?? new Map<string, Entry>();
+    files.set(match[2] ?? '', entry);
+    chips.set(folder, files);
+  }
+  const order = (folder: string): number => Number(/\d+$/u.exec(folder)?.[0] ?? 0);
+  return [...chips.entries()]
+    .sort(([one], [other]) => order(one) - order(other))
+    .map(([, files]) => files);
+}
+
+function byChannel(files: Snapshot): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const attribute of files.keys()) {
+    const channel = /^([a-z]+(?:0|[1-9]\d{0,2}))_/u.exec(attribute)?.[1];
+    if (channel === undefined) continue;
+    const attributes = found.get(channel) ?? [];
+    attributes.push(attribute);
+    found.set(channel, attributes);
+  }
+  return found;
+}
+
+/**
+ * The chips of a snapshot. Chips that share a parent are told apart by their name, and chips that
+ * share that too by their order: the links alone decide who shares, never a file that may fail.
+ */
+export function chips(snapshot: Snapshot): readonly Chip[] {
+  const found = byChip(snapshot).map((files) => ({ files, base: baseId(files) }));
+  const shared = new Map<string, number>();
+  for (const { base } of found) shared.set(base, (shared.get(base) ?? 0) + 1);
+  const taken = new Set<string>();
+  return found.map(({ files, base }) => {
+    const name = plain(word(files, 'name'))?.slice(0, 32) ?? 'hwmon';
+    const wanted = (shared.get(base) ?? 0) > 1 ? `${base}-${idPart(name)}` : base;
+    let id = wanted;
+    for (let number = 2; taken.has(id); number += 1) id = `${wanted}-${number}`;
+    taken.add(id);
+    return { id, name, files, onCard: base.startsWith('pci-'), channels: byChannel(files) };
+  });
+}
+
+/** Numbers of a chip's channels of one sort, ascending: `fan` gives 1, 2, 5. */
+export function channels(chip: Chip, sort: string): readonly number[] {
+  return [...chip.channels.keys()]
+    .filter((channel) => channel.replace(/\d+$/u, '') === sort)
+    .map((channel) => Number(channel.slice(sort.length)))
+    .sort((one, other) => one - other);
+}
+
+/** Every file of the channel is gone: the device vanished between listing and reading. */
+export function vanished(chip: Chip, channel: string): boolean {
+  const attributes = chip.channels.get(channel) ?? [];
+  return attributes.every((attribute) => GONE.has(errno(chip.files, attribute) ?? ''));
+}
+
+/** An attribute in base units, or why it is not known: its errno, or what it held instead. */
+export function measured(chip: Chip, attribute: string, range: Range): Measured {
+  const failed = errno(chip.files, attribute);
+  if (failed !== undefined) {
+    return { why: `${attribute} cannot be read (${errnoWords(failed)})` };
+  }
+  const raw = decimal(chip.files, attribute);
+  if (raw === undefined) return { why: `${attribute} holds no number` };
+  const value = raw / range.scale;
+  if (ALL_ONES.has(raw) || value < range.low || value > range.high) {
+    return { why: `${attribute} holds the impossible value ${raw}` };
+  }
+  return { value };
+}
+
+/** Names of the attributes that are 1 among a channel's `*alarm` bits. */
+export function raisedAlarms(chip: Chip, channel: string): readonly string[] {
+  return alarmBits(chip, channel).filter((attribute) => bit(chip.files, attribute) === true);
+}
+
+/** 1 when any alarm bit of the channel is set, 0 when all are readable and clear. */
+export function alarmGauge(chip: Chip, channel: string): number | undefined {
+  const bits = alarmBits(chip, channel).map((attribute) => bit(chip.files, attribute));
+  if (bits.includes(true)) return 1;
+  return bits.length === 0 || bits.includes(undefined) ? undefined : 0;
+}
+
+function alarmBits(chip: Chip, channel: string): readonly string[] {
+  return (chip.channels.get(channel) ?? []).filter((name) => name.endsWith('alarm'));
+}
+
+/** A 0/1 attribute as a gauge; never scaled. */
+export function bitGauge(chip: Chip, attribute: string): number | undefined {
+  const value = bit(chip.files, attribute);
+  return value === undefined ? undefined : Number(value);
+}
+
+/** The label of a channel for people, else its own name (`fan2`). */
+export function label(chip: Chip, channel: string): string {
+  return plain(word(chip.files, `${channel}_label`)) ?? channel;
+}
