@@ -24,6 +24,8 @@ export const RECORD_LENGTH_MAX = 1024;
 const READS_PER_TURN_MAX = 256;
 /** Reads in one call; a log that is written faster than read is read on in the next call. */
 const READS_PER_CALL_MAX = 65_536;
+/** Skips in a row before what is read is no kernel log but something that only refuses. */
+const SKIPS_MAX = 1024;
 /** The kernel refuses a buffer shorter than the record with EINVAL; no record is longer than this. */
 const BUFFER_BYTES = 8192;
 /** Priority is facility * 8 + level: up to 4 is facility 0 at level warning and above. */
@@ -94,8 +96,8 @@ function refusal(errno: string, path: string): Entry {
   return { errno, why: `${path}: ${errno}` };
 }
 
-/** `more`: something was read, or skipped; `idle`: nothing to read now; else the errno. */
-type Step = 'more' | 'idle' | { readonly errno: string };
+/** `more`: something was read; `skipped`: the kernel stepped past something; `idle`: nothing to read now. */
+type Step = 'more' | 'skipped' | 'idle' | { readonly errno: string };
 
 class KmsgPort implements ReadPort<KmsgRead> {
   readonly #path: string;
@@ -130,17 +132,19 @@ class KmsgPort implements ReadPort<KmsgRead> {
   }
 
   async #readAll(): Promise<Entry> {
-    for (let reads = 0; reads < READS_PER_CALL_MAX; reads += 1) {
+    let skips = 0;
+    for (let reads = 0; reads < READS_PER_CALL_MAX && skips <= SKIPS_MAX; reads += 1) {
       if (this.#isClosed) return { errno: 'ECANCELED', why: 'the agent is stopping' };
       const step = this.#readOne();
       if (step === 'idle') break;
-      if (step !== 'more') {
+      if (typeof step !== 'string') {
         this.#release();
         return refusal(step.errno, this.#path);
       }
+      skips = step === 'skipped' ? skips + 1 : 0;
       if (reads % READS_PER_TURN_MAX === READS_PER_TURN_MAX - 1) await setImmediate();
     }
-    return { text: textOf(this.#ring) };
+    return skips > SKIPS_MAX ? refusal('EIO', this.#path) : { text: textOf(this.#ring) };
   }
 
   #readOne(): Step {
@@ -152,7 +156,7 @@ class KmsgPort implements ReadPort<KmsgRead> {
       const length = readSync(this.#descriptor, this.#buffer, 0, BUFFER_BYTES, null);
       if (length === 0) return 'idle';
       // The kernel escapes everything that is not printable ASCII.
-      addText(this.#ring, this.#buffer.latin1Slice(0, length));
+      addText(this.#ring, this.#buffer.toString('latin1', 0, length));
       return 'more';
     } catch (error) {
       const errno = errnoOf(error);
@@ -160,7 +164,7 @@ class KmsgPort implements ReadPort<KmsgRead> {
       // EPIPE: records were overwritten. EINVAL: one did not fit. The kernel has stepped past both,
       // and the gap in the sequence counts them.
       const isPassable = errno === 'EPIPE' || errno === 'EINTR' || errno === 'EINVAL';
-      return isPassable && this.#descriptor !== undefined ? 'more' : { errno };
+      return isPassable && this.#descriptor !== undefined ? 'skipped' : { errno };
     }
   }
 }

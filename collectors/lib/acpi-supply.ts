@@ -23,8 +23,9 @@ import { bit, decimal, defined, word } from './snapshot.ts';
 
 const NONE = 'this machine has no ACPI AC adapter or battery';
 
-/** One microwatt-hour in joules. */
-const JOULES_PER_MICROWATT_HOUR = 0.0036;
+const MICRO = 1e6;
+/** Microwatt-hours in one joule. */
+const MICROWATT_HOURS_PER_JOULE = 1e6 / 3600;
 
 /** Health words of the kernel; a word that is not here is unknown, not good. */
 const HEALTH_WORDS: ReadonlyMap<string, Health> = new Map([
@@ -45,9 +46,10 @@ const HEALTH_WORDS: ReadonlyMap<string, Health> = new Map([
 
 type Verdict = Pick<Reading, 'health' | 'why'>;
 
-function scaled(device: Snapshot, attribute: string, factor: number): number | undefined {
+/** Divides, since 312 tenths are 31.2 where 312 * 0.1 is 31.200000000000003. */
+function scaled(device: Snapshot, attribute: string, perUnit: number): number | undefined {
   const value = decimal(device, attribute);
-  return value === undefined ? undefined : value * factor;
+  return value === undefined ? undefined : value / perUnit;
 }
 
 /** Battery or UPS; where `type` cannot be read, what only they have decides, so that the identity stays. */
@@ -89,13 +91,13 @@ function gauges(device: Snapshot): Record<string, number> {
     online: decimal(device, 'online'),
     discharging:
       status === undefined || status === 'Unknown' ? undefined : Number(status === 'Discharging'),
-    capacity_ratio: scaled(device, 'capacity', 0.01),
-    volts: scaled(device, 'voltage_now', 1e-6),
-    amperes: scaled(device, 'current_now', 1e-6),
-    watts: scaled(device, 'power_now', 1e-6),
-    joules: scaled(device, 'energy_now', JOULES_PER_MICROWATT_HOUR),
-    full_joules: scaled(device, 'energy_full', JOULES_PER_MICROWATT_HOUR),
-    celsius: scaled(device, 'temp', 0.1),
+    capacity_ratio: scaled(device, 'capacity', 100),
+    volts: scaled(device, 'voltage_now', MICRO),
+    amperes: scaled(device, 'current_now', MICRO),
+    watts: scaled(device, 'power_now', MICRO),
+    joules: scaled(device, 'energy_now', MICROWATT_HOURS_PER_JOULE),
+    full_joules: scaled(device, 'energy_full', MICROWATT_HOURS_PER_JOULE),
+    celsius: scaled(device, 'temp', 10),
   });
 }
 

@@ -47,9 +47,10 @@ export function nothing(snapshot: Snapshot, why: string): Observation {
 /** Why an attribute gave no value, for people: the errno, or that its text means nothing to us. */
 export function unreadWhy(device: Snapshot, attribute: string): string {
   const entry = device.get(attribute);
+  const what = attribute === '' ? 'it' : attribute;
   if (entry === undefined) return `has no ${attribute}`;
-  if ('errno' in entry) return `cannot read ${attribute}: ${entry.why ?? entry.errno}`;
-  return `${attribute} holds no value that is understood`;
+  if ('errno' in entry) return `cannot read ${what}: ${entry.why ?? entry.errno}`;
+  return `${what} holds no value that is understood`;
 }
 
 /**

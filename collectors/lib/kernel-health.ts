@@ -8,7 +8,7 @@
  */
 import { type Advice, componentId, type Health, type Observation } from '../../rules/model.ts';
 import type { Snapshot, Source } from './collector.ts';
-import { decimal, defined, errno } from './snapshot.ts';
+import { decimal, defined, errno, hasText } from './snapshot.ts';
 
 const OOPS = componentId('kernel', 'oops');
 
@@ -117,12 +117,10 @@ function advise(snapshot: Snapshot): Advice[] {
 }
 
 function parse(snapshot: Snapshot): Observation {
-  const entries = [...snapshot];
-  const refused = entries.find(([, entry]) => 'errno' in entry);
-  if (entries.every(([, entry]) => !('text' in entry))) {
-    const [key, entry] = refused ?? ['proc/sys/kernel/tainted', { errno: 'ENOENT' }];
-    const reason = 'errno' in entry ? (entry.why ?? entry.errno) : 'no text';
-    return { kind: 'blind', why: `cannot read /${key}: ${reason}; is /proc mounted?` };
+  if (![...snapshot.values()].some(hasText)) {
+    const reason = errno(snapshot, `${SYSCTL}/tainted`) ?? 'ENOENT';
+    const hint = reason === 'ENOENT' ? '; is /proc mounted?' : '';
+    return { kind: 'blind', why: `cannot read /${SYSCTL}/tainted: ${reason}${hint}` };
   }
   const tainted = decimal(snapshot, `${SYSCTL}/tainted`);
   const letters = TAINTS.filter(({ bit }) => tainted !== undefined && hasBit(tainted, bit));

@@ -66,7 +66,8 @@ function toFunc(address: string, device: Snapshot, all: ReadonlyMap<string, Snap
   return {
     address,
     device,
-    isBridge: word(device, 'class')?.startsWith(BRIDGE) ?? false,
+    // Where its class could not be read it may be a port: not judged by width.
+    isBridge: word(device, 'class')?.startsWith(BRIDGE) ?? true,
     width: width(device, 'current_link_width'),
     maxWidth,
     possible:
@@ -76,23 +77,33 @@ function toFunc(address: string, device: Snapshot, all: ReadonlyMap<string, Snap
 
 type Verdict = Pick<Reading, 'health' | 'why'>;
 
+/** What keeps a function's fatal errors or link from being known; undefined when both are. */
+function doubt({ address, device, isBridge, width: lanes, maxWidth }: Func): string | undefined {
+  if (device.has('aer_dev_fatal') && errors(device, 'aer_dev_fatal') === undefined) {
+    return `${address} ${unreadWhy(device, 'aer_dev_fatal')}`;
+  }
+  if (isBridge || lanes !== undefined) return undefined;
+  for (const attribute of ['max_link_width', 'current_link_width']) {
+    if (device.has(attribute) && decimal(device, attribute) === undefined) {
+      return `${address} ${unreadWhy(device, attribute)}`;
+    }
+  }
+  // No width at all is a device without a link; no current one is a link that is down.
+  if (maxWidth === undefined) return undefined;
+  return `${address} reports no link width: asleep, or not answering`;
+}
+
 /** Verdict on one function; `undefined` when it has nothing to complain of. */
 function complaint(func: Func): Verdict | undefined {
   const fatal = errors(func.device, 'aer_dev_fatal') ?? 0;
   if (fatal > 0) {
-    return { health: 'failing', why: `${fatal} fatal PCIe errors at ${func.address}` };
+    const count = fatal === 1 ? '1 fatal PCIe error' : `${fatal} fatal PCIe errors`;
+    return { health: 'failing', why: `${count} at ${func.address}` };
   }
-  // Only a port tells that it is one: without its class a function is not judged by width.
-  if (func.isBridge || word(func.device, 'class') === undefined) return undefined;
-  if (func.maxWidth === undefined) return undefined;
-  if (func.width === undefined) {
-    const reason =
-      decimal(func.device, 'current_link_width') === undefined
-        ? unreadWhy(func.device, 'current_link_width')
-        : 'reports no link width: asleep, or not answering';
-    return { health: 'unknown', why: `${func.address} ${reason}` };
-  }
-  if (func.possible === undefined || func.width >= func.possible) return undefined;
+  const why = doubt(func);
+  if (why !== undefined) return { health: 'unknown', why };
+  if (func.isBridge || func.width === undefined || func.possible === undefined) return undefined;
+  if (func.width >= func.possible) return undefined;
   return {
     health: 'failing',
     why: `link of ${func.address} runs ${func.width} lanes wide, both ends can do ${func.possible}`,
@@ -151,7 +162,7 @@ function reading(card: string, functions: readonly Func[]): Reading {
 /** A function tells something of itself: error counters, or a link that can have a width. */
 function speaks(device: Snapshot): boolean {
   const counts = [...device.keys()].some((key) => key.startsWith('aer_dev_'));
-  return counts || width(device, 'max_link_width') !== undefined;
+  return counts || (device.has('max_link_width') && decimal(device, 'max_link_width') !== 0);
 }
 
 function parse(snapshot: Snapshot): Observation {

@@ -38,7 +38,7 @@ function reading(resource: string, device: Snapshot): Reading {
     component: componentId('pressure', resource),
     kind: 'pressure',
     name: `${resource} pressure`,
-    ...(known ? { health: 'ok' } : { health: 'unknown', why: unreadWhy(device, '').trim() }),
+    ...(known ? { health: 'ok' } : { health: 'unknown', why: unreadWhy(device, '') }),
     gauges: measured,
     facts: {},
     needs: [],
