@@ -33,9 +33,8 @@ const TAINTS: readonly {
   { bit: 9, letter: 'W', health: 'failing', why: 'the kernel warned of a state it did not expect' },
 ];
 
-/** The bit of a mask that may exceed 32 bits one day; `&` would cut it. */
 function hasBit(mask: number, bit: number): boolean {
-  return Math.floor(mask / 2 ** bit) % 2 === 1;
+  return (mask & (1 << bit)) !== 0;
 }
 
 interface Verdict {

@@ -15,7 +15,7 @@ const CARD_RESET = 0x20;
 
 function wasReset(device: Snapshot): boolean | undefined {
   const status = decimal(device, 'bootstatus');
-  return status === undefined ? undefined : Math.floor(status / CARD_RESET) % 2 === 1;
+  return status === undefined ? undefined : (status & CARD_RESET) !== 0;
 }
 
 function verdict(device: Snapshot): Pick<Reading, 'health' | 'why'> {

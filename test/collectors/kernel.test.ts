@@ -62,6 +62,7 @@ t.test('no record of another facility, and no notice, ever changes the reading',
 t.test('a continuation line is no event, whatever it holds', (t) => {
   const reading = logOf('3,1,1,-;something\n I/O error, dev sda, sector 1\n Oops: 0 [#1]');
   t.equal(reading?.health, 'ok');
+  t.equal(logOf('# lost 3\n SUBSYSTEM=block\n')?.gauges.lost_total, 3, 'without its head');
   t.end();
 });
 
