@@ -23,6 +23,7 @@ export type Root = 'proc' | 'sys' | 'dev' | 'run';
  * - `dm`: device-mapper table status, one line per device as `dmsetup status` prints it, under `dm:TARGET`.
  * - `multipathd`: the daemon's answer, under `multipathd:REQUEST`.
  * - `kmsg`: the newest kernel records of facility 0 and level <= 4, as /dev/kmsg prints them, under `kmsg`.
+ *   Where records were overwritten before they could be read, a first line `# lost N` says how many.
  * - `reach`: default routes and configured targets tried once each; JSON lines under `reach`.
  */
 export type Read =
