@@ -37,10 +37,14 @@ function activeGauge(snapshot: Snapshot, link: Link): number | undefined {
   return state === 'backup' ? 0 : undefined;
 }
 
-/** A link that is down and never was up may be a port without a cable: no proof of a fault. */
-function unproven(link: Link, verdict: Verdict): Pick<Reading, 'unproven'> {
+/**
+ * A link that is down and never was up may be a port without a cable: no proof of a fault. A slave is
+ * meant to work: somebody configured it.
+ */
+function unproven(snapshot: Snapshot, link: Link, verdict: Verdict): Pick<Reading, 'unproven'> {
   const isDown = verdict.health === 'failed' || verdict.health === 'absent';
-  return isDown && link.neverUp ? { unproven: true } : {};
+  const isSlave = snapshot.has(`${link.key}/bonding_slave/state`);
+  return isDown && link.neverUp && !isSlave ? { unproven: true } : {};
 }
 
 function linkReading(
@@ -72,7 +76,7 @@ function linkReading(
     needs: linkNeeds(snapshot, link, all.byIndex),
     flap: 'carrier_changes_total',
     ...(link.virtual ? { virtual: true as const } : {}),
-    ...unproven(link, verdict),
+    ...unproven(snapshot, link, verdict),
   };
 }
 
@@ -137,7 +141,7 @@ function driverReading(snapshot: Snapshot, link: Link): Reading {
     facts: {},
     needs: [],
     peak: 'bytes_per_second',
-    ...unproven(link, verdict),
+    ...unproven(snapshot, link, verdict),
   };
 }
 
@@ -215,6 +219,7 @@ export const collector: Collector = {
       reads: [
         { kind: 'link', root: 'sys', glob: 'class/net/*' },
         { kind: 'file', root: 'sys', glob: 'class/net/*/{flags,carrier_up_count}' },
+        { kind: 'file', root: 'sys', glob: 'class/net/*/bonding_slave/state' },
         {
           kind: 'file',
           root: 'sys',
