@@ -45,7 +45,7 @@ export interface Attempt {
 
 const TRIES = 3;
 /** Three tries make one second: the longest that one method may take. */
-const TRY_MS = 333;
+export const TRY_MS = 333;
 const LOOKS_MS = [1, 1, 2, 4, 8, 16, 32] as const;
 const LOOK_MS_MAX = 50;
 const IPPROTO_ICMP = 1;
