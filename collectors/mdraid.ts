@@ -16,14 +16,15 @@ import {
 } from '../rules/model.ts';
 import type { Collector, Snapshot } from './lib/collector.ts';
 import { TRANSPORT_READS } from './lib/device-path.ts';
-import { arraysInSysfs, isGone, type MdArray, type MdMember, mdArray } from './lib/md-array.ts';
 import {
-  arrayVerdict,
-  isContainer,
-  memberVerdict,
-  PARITY_DISKS,
-  redundancy,
-} from './lib/md-health.ts';
+  arraysInSysfs,
+  isGone,
+  type MdArray,
+  type MdMember,
+  mdArray,
+  STOPPED,
+} from './lib/md-array.ts';
+import { arrayVerdict, isContainer, isParity, memberVerdict, redundancy } from './lib/md-health.ts';
 import { parseMdstat } from './lib/mdstat.ts';
 import { defined, errno, hasText } from './lib/snapshot.ts';
 
@@ -60,7 +61,6 @@ function memberReading(key: string, array: MdArray, member: MdMember): Reading {
       role: member.role,
       slot: member.slot === undefined ? undefined : String(member.slot),
       write_mostly: member.writeMostly ? 'yes' : undefined,
-      device: device?.name,
     }),
     needs,
   };
@@ -101,10 +101,15 @@ function arrayReading(key: string, array: MdArray): Reading {
 
 function groupOf(key: string, array: MdArray): readonly GroupReading[] {
   const redundant = redundancy(array);
-  if (redundant === undefined || isContainer(array)) return [];
+  // Neither its state nor a single member could be read: no count, not a count of none.
+  const unread = array.state === undefined && array.members.length === 0;
+  if (redundant === undefined || unread || isContainer(array)) return [];
   const { kind, needed } = redundant;
   const members = array.members
-    .filter(({ role }) => role === 'copy' || role === 'faulty' || role === 'unknown')
+    .filter(
+      ({ role }) =>
+        role === 'copy' || role === 'faulty' || (role === 'unknown' && !STOPPED.has(array.state)),
+    )
     .map((member) => memberId(key, member));
   return [
     {
@@ -124,7 +129,7 @@ function adviceOf(key: string, array: MdArray): readonly Advice[] {
     return [{ code: 'array-not-redundant', about, text }];
   }
   const closed = array.policy === 'journal' || array.policy === 'ppl';
-  if (PARITY_DISKS[array.level ?? ''] === undefined || closed) return [];
+  if (!isParity(array) || closed) return [];
   const text = `${array.name} (${array.level}) keeps parity: a crash while it is degraded can corrupt data that was not being written, and nothing shows it. Use raid1 or raid10, or at least a journal or ppl.`;
   return [{ code: 'array-not-mirrored', about, text }];
 }

@@ -105,7 +105,10 @@ export function memberVerdict(array: MdArray, member: MdMember): Verdict {
         ? ['failing', `no copy yet: ${syncText(array) ?? 'rebuilding'}`]
         : ['failing', 'no copy yet: waits to be rebuilt'];
     case 'unknown':
-      return ['unknown', `${array.name} ${STOPPED.has(array.state) ? 'is not running' : 'does not say whether it is in sync'}`];
+      return [
+        'unknown',
+        `${array.name} ${STOPPED.has(array.state) ? 'is not running' : 'does not say whether it is in sync'}`,
+      ];
     case 'copy': {
       const words = memberTroubles(member);
       if (words.length > 0) return ['failing', words.join('; ')];
