@@ -160,15 +160,20 @@ export function blockDevice(
   };
 }
 
+/** The card at a PCI address: all functions of one slot share its fate. */
+export function cardOf(pci: string): ComponentId {
+  return componentId('card', `pci-${pci.replace(/\.[0-7]$/u, '')}`);
+}
+
 /**
- * What a path to storage needs: the card (all functions of one PCI slot share its fate), its function,
+ * What a path to storage needs: the card, its function,
  * expanders and target port. What is not known is not named.
  */
 export function pathNeeds(device: BlockDevice | undefined): readonly ComponentId[] {
   if (device === undefined) return [];
   const needs: ComponentId[] = [];
   if (device.pci !== undefined) {
-    needs.push(componentId('card', `pci-${device.pci.replace(/\.[0-7]$/u, '')}`));
+    needs.push(cardOf(device.pci));
     needs.push(componentId('controller', `pci-${device.pci}`));
   } else if (device.platform !== undefined) {
     needs.push(componentId('controller', device.platform));
