@@ -11,7 +11,7 @@ import type { Snapshot, Source } from './collector.ts';
 import { MARKERS, type Marker } from './kernel-markers.ts';
 
 /** `priority,sequence,microseconds,flags[,more];text`; fields added before `;` some day are ignored. */
-const RECORD = /^(\d{1,10}),\d+,\d+,[^;]*;(.*)$/u;
+const RECORD = /^(\d{1,10}),\d+,\d+,[^;]*;(.*)$/su;
 const LEVEL_MAX = 4;
 const LEVELS = 8;
 const QUOTE_LENGTH_MAX = 200;
