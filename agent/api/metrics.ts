@@ -1,22 +1,38 @@
 /**
- * The one place where the API process gets what renders `/metrics`. The rest of it knows only the
- * `MetricsSource` of `state.ts`.
+ * Puts `/metrics` together: what the agent says of itself and what it sees, in the form the client
+ * asked for. The rest of the API process knows only the `MetricsSource` of `state.ts`.
  */
-import type { Vitals } from '../../rules/model.ts';
+import { createRenderer } from '../../exporters/prometheus/render.ts';
+import type { Format } from '../../exporters/prometheus/text.ts';
 import type { ChildSettings } from './messages.ts';
+import { createOwnMetrics } from './own-metrics.ts';
 import type { MetricsSource } from './state.ts';
 
-/** Serves the one thing known without a renderer: that the agent is there, and of what build it is. */
-export function openMetrics(_settings: ChildSettings): MetricsSource {
-  let vitals: Vitals | undefined;
+const TYPES: Readonly<Record<Format, string>> = {
+  text: 'text/plain; version=0.0.4; charset=utf-8',
+  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+};
+
+/** OpenMetrics where the client names it and does not refuse it. */
+export function formatOf(accept: string | undefined): Format {
+  const wanted = (accept ?? '').split(',').map((one) => one.trim());
+  const named = wanted.find((one) => one.startsWith('application/openmetrics-text'));
+  return named === undefined || /;\s*q=0(\.0*)?\s*($|;)/u.test(named) ? 'text' : 'openmetrics';
+}
+
+export function openMetrics({ seriesMax }: Pick<ChildSettings, 'seriesMax'>): MetricsSource {
+  const renderer = createRenderer({ seriesMax });
+  const own = createOwnMetrics();
   return {
-    update(_picture, newest) {
-      vitals = newest;
+    update: (picture, vitals, samples) => {
+      renderer.update(picture, vitals.wallOffsetMs);
+      const drops = { ...vitals.drops, series: renderer.dropped() };
+      own.observe(samples, { ...vitals, drops });
     },
-    async content() {
-      const version = (vitals?.version ?? '').replace(/[^A-Za-z0-9._+-]/gu, '_');
-      const body = `# TYPE nospof_build_info gauge\nnospof_build_info{version="${version}"} 1\n`;
-      return { type: 'text/plain; version=0.0.4; charset=utf-8', body };
+    content: async (accept) => {
+      const format = formatOf(accept);
+      const body = (await own.render(format)) + renderer.render(format);
+      return { type: TYPES[format], body: format === 'openmetrics' ? `${body}# EOF\n` : body };
     },
   };
 }

@@ -12,7 +12,11 @@ import { viewOf } from '../../exporters/status/view.ts';
 import { durationText } from '../../exporters/status/words.ts';
 import type { Picture, Vitals } from '../../rules/model.ts';
 import { askWorld, follow, NoAgentError } from '../api/client.ts';
+import type { ParsedArgs } from './args.ts';
+import { findSocket } from './client.ts';
 import { type Output, screenText } from './live.ts';
+import { complain } from './print.ts';
+import { setUp } from './setup.ts';
 
 export type StatusCode = 0 | 1 | 2;
 
@@ -149,4 +153,30 @@ async function watch(options: StatusOptions): Promise<StatusCode> {
 
 export function status(options: StatusOptions): Promise<StatusCode> {
   return options.watch ? watch(options) : once(options);
+}
+
+/** The command: options from arguments, an own reading where no agent runs. */
+export async function run(args: ParsedArgs): Promise<number> {
+  const socket = await findSocket(args);
+  if (!socket.ok) {
+    complain(socket.message);
+    return 2;
+  }
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort());
+  return status({
+    socketPath: socket.path,
+    json: args.switches.has('json'),
+    watch: args.switches.has('watch'),
+    colour: process.stdout.isTTY === true,
+    out: process.stdout,
+    note: complain,
+    readOnce: async () => {
+      const setup = await setUp(args);
+      if (setup === undefined) throw new Error('the configuration is not good');
+      const { lookOnce } = await import('../agent.ts');
+      return lookOnce({ ...setup, onTrouble: complain });
+    },
+    signal: abort.signal,
+  });
 }

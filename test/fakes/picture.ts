@@ -57,6 +57,7 @@ export function component(
     needs: [],
     sources: ['hand/made' as SourceId],
     unproven: false,
+    ignored: false,
     ...more,
   };
 }

@@ -1,0 +1,139 @@
+/**
+ * Puts the agent together: collectors, probe, kernel wakes, loop and inventory, from one configuration.
+ * It decides the order of starting and stopping, and nothing of what is seen. Who looks at the world
+ * (the API, the screen) is the caller's.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Collector } from '../collectors/lib/collector.ts';
+import type { Config } from '../rules/config.ts';
+import { encodeInventory } from '../rules/inventory.ts';
+import { type Ms, type Sample, sourceId, type Vitals } from '../rules/model.ts';
+import type { World } from '../rules/world.ts';
+import { type KernelWake, openWakes, type Wakes } from './kernel/wakes.ts';
+import { type Loop, startLoop } from './loop.ts';
+import { openReadPorts } from './ports/all.ts';
+import { monotonicNow } from './ports/clock.ts';
+import { type InventoryFile, loadInventory, openInventoryFile } from './ports/inventory-file.ts';
+import { openProbe, type Probe } from './probe.ts';
+import { version } from './version.ts';
+import { createWatch, type Watch, wakesOf } from './watch.ts';
+
+export interface AgentOptions {
+  readonly config: Config;
+  readonly collectors: readonly Collector[];
+  /** No kernel wakes: periods alone. */
+  readonly polling: boolean;
+  /** Neither reads nor writes the inventory: a single look by a command. */
+  readonly forgetful?: boolean;
+  readonly onWorld: (world: World, vitals: Vitals, samples: readonly Sample[]) => void;
+  readonly onTrouble: (why: string) => void;
+}
+
+export interface Agent {
+  readonly loop: Loop;
+  readonly vitals: () => Vitals;
+  readonly close: () => Promise<void>;
+}
+
+/** The sources of the enabled collectors, at their configured periods. */
+function watchesOf(collectors: readonly Collector[], config: Config, now: Ms): readonly Watch[] {
+  return collectors.flatMap((collector) => {
+    const change = config.collectors[collector.name];
+    if (change?.enabled === false) return [];
+    return collector.sources.map((source) => {
+      const everyMs = change?.everyMs ?? source.everyMs;
+      return createWatch(sourceId(collector.name, source.name), source, everyMs, now);
+    });
+  });
+}
+
+interface Parts {
+  readonly loop: Loop;
+  readonly probe: Probe;
+  readonly wakes: Wakes;
+  readonly inventory: InventoryFile | undefined;
+}
+
+async function closeParts({ loop, probe, wakes, inventory }: Parts): Promise<void> {
+  loop.close();
+  await Promise.all([wakes.close(), probe.close(), inventory?.close()]);
+}
+
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { config, collectors, onTrouble } = options;
+  const startedAt = monotonicNow();
+  const wallOffsetMs = Date.now() - startedAt;
+  const remembered = options.forgetful ? [] : await loadInventory(config.stateDir, onTrouble);
+  const inventory = options.forgetful ? undefined : openInventoryFile(config.stateDir, onTrouble);
+  const probe = openProbe({ ...config, ports: openReadPorts(config) });
+  const watches = watchesOf(collectors, config, startedAt);
+  let saved = 0;
+  let mode: Vitals['wakeMode'] = 'polling';
+  let loop: Loop | undefined;
+  let wakes: Wakes | undefined;
+
+  const vitals = (): Vitals => {
+    const counts = loop?.counts();
+    return {
+      node: config.node,
+      version: version(),
+      wallOffsetMs,
+      startedAt,
+      readyAt: counts?.readyAt,
+      wakeMode: wakes?.mode ?? mode,
+      steps: counts?.steps ?? 0,
+      wakes: counts?.wakes ?? 0,
+      drops: { ...counts?.drops, matches: probe.counts().dropped },
+    };
+  };
+  const onWorld = (world: World, samples: readonly Sample[]): void => {
+    if (world.inventoryVersion !== saved) {
+      saved = world.inventoryVersion;
+      inventory?.save(() => encodeInventory(loop?.world() ?? world));
+    }
+    options.onWorld(world, vitals(), samples);
+  };
+  const early: { wakes: readonly KernelWake[]; at: Ms }[] = [];
+  wakes = await openWakes({
+    roots: config.roots,
+    wakes: wakesOf(watches),
+    pollingOnly: options.polling,
+    onTrouble,
+    onWake: (found, at) => {
+      if (loop === undefined) early.push({ wakes: found, at });
+      else loop.wake(found, at);
+    },
+  });
+  mode = wakes.mode;
+  // Armed before the first read: what changes from here on is either read or wakes us.
+  loop = startLoop({
+    watches,
+    probe,
+    judgement: config.judgement,
+    inventory: remembered,
+    onWorld,
+    onTrouble,
+  });
+  for (const { wakes: found, at } of early) loop.wake(found, at);
+  const parts: Parts = { loop, probe, wakes, inventory };
+  return { loop, vitals, close: () => closeParts(parts) };
+}
+
+/** One complete look at the machine: every source read once, with nothing kept from before. */
+export async function lookOnce(
+  options: Pick<AgentOptions, 'config' | 'collectors' | 'onTrouble'>,
+): Promise<{ readonly picture: World; readonly vitals: Vitals }> {
+  const runDir = await mkdtemp(join(tmpdir(), 'nospof-look-'));
+  const config = { ...options.config, runDir };
+  const own = { polling: true, forgetful: true, onWorld: () => {} };
+  const agent = await startAgent({ ...options, ...own, config });
+  try {
+    await agent.loop.ready;
+    return { picture: agent.loop.world(), vitals: agent.vitals() };
+  } finally {
+    await agent.close();
+    await rm(runDir, { recursive: true, force: true });
+  }
+}
