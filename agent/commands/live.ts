@@ -33,6 +33,9 @@ const UNREAD_BYTES_MAX = 256 * 1024;
 /** Lines in one second of log; a storm of changes is counted instead. */
 const LINES_PER_SECOND_MAX = 50;
 
+/** A source that has not answered by then does not hold up the log. */
+const FIRST_LOOK_MS = 5_000;
+
 /** Alternate screen on, cursor hidden. */
 const SCREEN_ON = '\u001b[?1049h\u001b[?25l';
 const SCREEN_OFF = '\u001b[?25h\u001b[?1049l';
@@ -107,7 +110,9 @@ function openLog(out: Output): Live {
   };
   return {
     show(picture, vitals) {
-      if (!open) return;
+      // What is seen before everything was read once is no change, and too little to be a headline.
+      const early = vitals.readyAt === undefined && picture.at - vitals.startedAt < FIRST_LOOK_MS;
+      if (!open || early) return;
       const unixMs = unixMsOf(picture, vitals);
       if (picture.at - windowStart >= 1_000) {
         windowStart = picture.at;

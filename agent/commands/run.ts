@@ -61,9 +61,8 @@ async function reload(args: ParsedArgs, before: Setup, agent: Agent): Promise<Se
   return { ...before, config: { ...before.config, judgement: after.config.judgement } };
 }
 
-/** Resolves with the signal that ends the agent. */
-function untilSignal(onHangup: () => void): Promise<NodeJS.Signals> {
-  process.on('SIGHUP', onHangup);
+/** Resolves with the signal that ends the agent; caught from the first moment on. */
+function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(signal));
   });
@@ -80,13 +79,15 @@ async function start(setup: Setup, args: ParsedArgs, troubles: string[]): Promis
   const { config, collectors } = setup;
   let live: Live | undefined;
   let agent: Agent | undefined;
+  let api: Api | undefined;
   const screen = process.stdout.isTTY === true;
   const onTrouble = (why: string): void => {
     // On a screen it would be drawn over at once: it is kept for the end.
     if (!screen) complain(why);
     else if (troubles.length < TROUBLES_MAX) troubles.push(why);
   };
-  const api = await openApi({
+  // Both start at once; what the agent sees before the API listens is published when it does.
+  const opening = openApi({
     config,
     onTrouble,
     onCommand: async (command) => {
@@ -94,16 +95,24 @@ async function start(setup: Setup, args: ParsedArgs, troubles: string[]): Promis
       return onCommand(agent, command);
     },
   });
-  agent = await startAgent({
+  const starting = startAgent({
     config,
     collectors,
     polling: args.switches.has('polling'),
     onTrouble,
     onWorld: (world, vitals, samples) => {
-      api.publish(world, vitals, samples);
+      api?.publish(world, vitals, samples);
       live?.show(world, vitals);
     },
   });
+  const [opened, started] = await Promise.allSettled([opening, starting]);
+  if (opened.status === 'rejected' || started.status === 'rejected') {
+    if (opened.status === 'fulfilled') await opened.value.close();
+    if (started.status === 'fulfilled') await started.value.close();
+    throw opened.status === 'rejected' ? opened.reason : (started as PromiseRejectedResult).reason;
+  }
+  api = opened.value;
+  agent = started.value;
   live = openLive(process.stdout, screen);
   if (!screen && config.listen !== undefined) {
     const { host, port } = config.listen;
@@ -121,7 +130,7 @@ async function once(setup: Setup): Promise<number> {
 }
 
 export async function run(args: ParsedArgs): Promise<number> {
-  let setup = await setUp(args);
+  const setup = await setUp(args);
   if (setup === undefined) return 2;
   if (args.switches.has('once')) return once(setup);
   const problems = await prepareFolders(setup.config);
@@ -130,6 +139,9 @@ export async function run(args: ParsedArgs): Promise<number> {
     return 2;
   }
   const troubles: string[] = [];
+  const ended = untilSignal();
+  let hangup = (): void => {};
+  process.on('SIGHUP', () => hangup());
   let running: Running;
   try {
     running = await start(setup, args, troubles);
@@ -137,12 +149,15 @@ export async function run(args: ParsedArgs): Promise<number> {
     complain((error as Error).message);
     return 2;
   }
+  const { agent } = running;
+  let current = setup;
   let reloading = Promise.resolve();
-  await untilSignal(() => {
+  hangup = () => {
     reloading = reloading.then(async () => {
-      if (setup !== undefined) setup = await reload(args, setup, running.agent);
+      current = await reload(args, current, agent);
     });
-  });
+  };
+  await ended;
   await close(running);
   for (const why of troubles) complain(why);
   return 0;
