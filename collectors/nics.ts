@@ -75,7 +75,8 @@ function linkReading(
     }),
     needs: linkNeeds(snapshot, link, all.byIndex),
     flap: 'carrier_changes_total',
-    ...(link.virtual ? { virtual: true as const } : {}),
+    // Its speed is told by `driver`. That of a bond or a bridge falls with its ports: no measure.
+    ...(link.virtual ? { virtual: true as const } : { peak: 'bytes_per_second' }),
     ...unproven(snapshot, link, verdict),
   };
 }
@@ -140,13 +141,12 @@ function driverReading(snapshot: Snapshot, link: Link): Reading {
     gauges: defined({ bytes_per_second: speed }),
     facts: {},
     needs: [],
-    peak: 'bytes_per_second',
     ...unproven(snapshot, link, verdict),
   };
 }
 
 /**
- * Hardware only: the speed of a bond or a bridge falls with its ports, and that of a veth is made up.
+ * Hardware only: what has no driver has no driver that hangs, and the speed of a veth is made up.
  * Late answers are not the links' fault: without any the source is blind, else those are left out.
  */
 function parseDriver(snapshot: Snapshot): Observation {

@@ -1,20 +1,17 @@
 /**
- * One attempt to get a word out of one address: ICMP echo (RFC 792, 4443), TCP connect, ARP request
- * (RFC 826). A lost packet is doubt, so each asks three times before it says `silent`. Replies are
+ * One attempt to get a word out of one address: ICMP echo (RFC 792, 4443) and TCP connect; ARP stands
+ * beside, in `reach-arp.ts`. A lost packet is doubt: three questions before `silent`. Replies are
  * looked for at growing intervals on a non-blocking socket: no thread waits, and a reply that came
  * while this process was held up is still found, because the last look follows the last wait.
  */
 import { randomBytes } from 'node:crypto';
-import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AF_INET,
   AF_INET6,
-  AF_PACKET,
   addressBytes,
   type Failure,
   type Net,
-  packetAddress,
   type Received,
   SOCK_DGRAM,
   SOCK_RAW,
@@ -52,7 +49,6 @@ const IPPROTO_ICMP = 1;
 const IPPROTO_TCP = 6;
 const IPPROTO_ICMPV6 = 58;
 const SOL_RAW = 255;
-const ETH_P_ARP = 0x0806;
 const PACKET_BYTES_MAX = 256;
 /** Packets taken from a socket at one look: others' replies reach a raw socket too. */
 const PACKETS_PER_LOOK_MAX = 64;
@@ -97,7 +93,12 @@ interface Exchange {
 }
 
 /** Asks up to three times and takes the first answer to any of the questions. */
-async function exchange(net: Net, fd: number, ask: Exchange, signal: AbortSignal): Promise<Answer> {
+export async function exchange(
+  net: Net,
+  fd: number,
+  ask: Exchange,
+  signal: AbortSignal,
+): Promise<Answer> {
   const sentAt: number[] = [];
   const look = (): Answer | undefined => {
     for (let packets = 0; packets < PACKETS_PER_LOOK_MAX; packets += 1) {
@@ -123,7 +124,7 @@ async function exchange(net: Net, fd: number, ask: Exchange, signal: AbortSignal
 }
 
 /** Opens a socket bound to the interface when one is given, and closes it whatever happens. */
-async function withSocket(
+export async function withSocket(
   net: Net,
   method: Method,
   open: () => number | Failure,
@@ -253,64 +254,5 @@ export function tryTcp(net: Net, { address, link, port, signal }: Attempt): Prom
     if (answer !== undefined) return answer;
     if (signal.aborted) return { state: 'error', method: 'tcp', why: 'given up: closing' };
     return { state: 'silent', method: 'tcp', tries: 1 };
-  });
-}
-
-const ARP_BYTES = 28;
-
-function arpRequest(mac: Buffer, own: Buffer, wanted: Buffer): Buffer {
-  const data = Buffer.alloc(ARP_BYTES);
-  data.writeUInt16BE(1, 0);
-  data.writeUInt16BE(0x0800, 2);
-  data[4] = 6;
-  data[5] = 4;
-  data.writeUInt16BE(1, 6);
-  mac.copy(data, 8);
-  own.copy(data, 14);
-  wanted.copy(data, 24);
-  return data;
-}
-
-/** A reply (2) from the wanted address to us. */
-function isArpReply(packet: Buffer, mac: Buffer, wanted: Buffer): boolean {
-  return (
-    packet.length >= ARP_BYTES &&
-    packet.readUInt16BE(6) === 2 &&
-    packet.subarray(14, 18).equals(wanted) &&
-    packet.subarray(18, 24).equals(mac)
-  );
-}
-
-/**
- * Asks the wire who has the address. Never the kernel's table: that keeps a dead neighbour complete for
- * up to a minute. Only IPv4, and only on a link with hardware addresses.
- */
-export function tryArp(net: Net, { address, link, signal }: Attempt): Promise<Answer> {
-  const own = networkInterfaces()[link ?? '']?.find(({ family }) => family === 'IPv4');
-  const index = link === undefined ? 0 : net.index(link);
-  const mac = Buffer.from((own?.mac ?? '').replaceAll(':', ''), 'hex');
-  if (address.includes(':') || own === undefined || index === 0 || mac.length !== 6) {
-    const why = `ARP needs an IPv4 address on the link ${link ?? '(none given)'}`;
-    return Promise.resolve({ state: 'error', method: 'arp', why });
-  }
-  // Bound by its interface index below; SO_BINDTODEVICE is not for packet sockets.
-  const open = (): number | Failure => net.open(AF_PACKET, SOCK_DGRAM, 0);
-  return withSocket(net, 'arp', open, undefined, (fd) => {
-    const failure = net.bind(fd, packetAddress(index, ETH_P_ARP));
-    if (failure !== undefined) return Promise.resolve(failed('arp', failure, `bind to ${link}`));
-    const wanted = addressBytes(address);
-    const request = arpRequest(mac, addressBytes(own.address), wanted);
-    const everyone = packetAddress(index, ETH_P_ARP, Buffer.alloc(6, 0xff));
-    return exchange(
-      net,
-      fd,
-      {
-        method: 'arp',
-        send: () => net.send(fd, request, everyone),
-        // Requests are alike: an answer counts for the first one.
-        answers: ({ data }) => (isArpReply(data, mac, wanted) ? 0 : undefined),
-      },
-      signal,
-    );
   });
 }

@@ -8,18 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry } from '../../collectors/lib/collector.ts';
 import type { ReachTarget, Roots } from '../../rules/config.ts';
 import type { ReadPort } from './port.ts';
+import { tryArp } from './reach-arp.ts';
 import { tryPlainGateway, tryPlainTcp, tryTable } from './reach-plain.ts';
 import { type DefaultRoute, defaultRoutes } from './reach-routes.ts';
 import { type Net, openNet } from './reach-socket.ts';
-import {
-  type Answer,
-  type Attempt,
-  type Method,
-  TRY_MS,
-  tryArp,
-  tryIcmp,
-  tryTcp,
-} from './reach-try.ts';
+import { type Answer, type Attempt, type Method, TRY_MS, tryIcmp, tryTcp } from './reach-try.ts';
 
 /** Each costs a socket and up to three packets every two seconds. */
 const TARGETS_MAX = 32;

@@ -132,8 +132,14 @@ t.test('what the driver says darkens, and its silence accuses no link', (t) => {
   t.match(reading(observation, 'link/eth0'), {
     health: 'ok',
     gauges: { bytes_per_second: 1.25e9 },
-    peak: 'bytes_per_second',
   });
+  const sysfs = parse('sysfs', capture('sysfs.server'));
+  t.equal(
+    reading(sysfs, 'link/eth0')?.peak,
+    'bytes_per_second',
+    'the source that decides names it',
+  );
+  t.equal(reading(sysfs, 'link/br0')?.peak, undefined);
   t.match(reading(observation, 'link/eth1'), { health: 'failing', why: /half duplex/u });
   t.strictSame(reading(observation, 'link/eth2')?.gauges, {}, 'speed -1 is no speed');
   t.match(reading(observation, 'link/eth4'), { health: 'failed', why: 'no carrier' });
