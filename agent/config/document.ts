@@ -43,16 +43,17 @@ export type DocumentResult =
   | { readonly ok: true; readonly reading: Reading; readonly problems: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+const STAR_MEND = 'put a text that starts with * into quotes';
 /** How to mend what the YAML parser complains of, by its code. */
 const SYNTAX_MENDS: Readonly<Record<string, string>> = {
-  ALIAS_PROPS: 'put a text that starts with * into quotes',
-  BAD_ALIAS: 'put a text that starts with * into quotes',
+  ALIAS_PROPS: STAR_MEND,
+  BAD_ALIAS: STAR_MEND,
   BAD_INDENT: 'check the indentation and that each [ and { is closed',
   BAD_SCALAR_START: 'put this text into quotes',
   BLOCK_AS_IMPLICIT_KEY: "start a new line, or put a text that holds ': ' into quotes",
   IMPOSSIBLE: 'simplify this part',
   MISSING_CHAR: 'close the quote or bracket, or put a space after the colon',
-  MULTIPLE_DOCS: 'keep one document: no second ---',
+  MULTILINE_IMPLICIT_KEY: 'a key needs a colon and a space after it',
   NON_STRING_KEY: 'a key is a plain word',
   RESOURCE_EXHAUSTION: 'simplify this part',
   TAB_AS_INDENT: 'indent with spaces',
@@ -121,6 +122,20 @@ function reviewDocument(document: Document.Parsed, counter: LineCounter, report:
   visit(document, { Map: (_, map) => reviewMap(map, counter, report) });
 }
 
+/** Aliases that lead nowhere; the parser finds them only when the value is made, without their place. */
+function reviewAliases(document: Document.Parsed, report: Report): void {
+  const anchors = new Set<string>();
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.source === '' || anchors.has(alias.source)) return;
+      report(startOf(alias) ?? 0, `nothing above has the anchor ${shown(alias.source)}`, STAR_MEND);
+    },
+    Value: (_, node) => {
+      if (node.anchor !== undefined) anchors.add(node.anchor);
+    },
+  });
+}
+
 function firstAlias(document: Document.Parsed): number {
   let offset = 0;
   visit(document, {
@@ -160,7 +175,9 @@ function offsetOf(document: Document.Parsed, path: Path, of: 'key' | 'value'): n
 }
 
 function plainMessage(error: YAMLError): string {
-  return `${error.message.slice(0, 1).toLowerCase()}${error.message.slice(1)}`;
+  if (error.code === 'NON_STRING_KEY') return 'a key that is not text';
+  const message = error.message.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '?').slice(0, 120);
+  return `${message.slice(0, 1).toLowerCase()}${message.slice(1)}`;
 }
 
 /** Reads the text of a file. Problems with `ok` true leave a value worth checking further. */
@@ -203,6 +220,7 @@ export function readDocument(file: string, text: string): DocumentResult {
       'keep one: no second ---',
     );
   }
+  reviewAliases(document, report);
   if (problems.length > 0) return { ok: false, problems };
   reviewDocument(document, counter, report);
   try {

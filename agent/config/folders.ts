@@ -71,13 +71,25 @@ async function tryWriting(folder: string): Promise<void> {
   }
 }
 
+/**
+ * Makes a folder and what is missing above it, each tried twice at most. `mkdir` with `recursive` will
+ * not do: below /proc, where making answers ENOENT though the parent exists, Node retries for ever.
+ */
+async function make(folder: string, again = true): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || !again || dirname(folder) === folder) throw error;
+    await make(dirname(folder));
+    await make(folder, false);
+  }
+}
+
 async function prepare(folder: string, uid: number): Promise<Complaint | undefined> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') return sentence(error);
-  }
-  try {
+    await make(folder);
     const complaint =
       statComplaint(folder, await lstat(folder), uid) ?? (await parentComplaint(folder));
     if (complaint !== undefined) return complaint;

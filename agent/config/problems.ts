@@ -32,12 +32,18 @@ export function pathText(path: Path): string {
     .replace(/^\./u, '');
 }
 
-/** A value as it may stand in a message: short, one line, no control characters. */
-export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+/** A text of the user as it may stand in a message: short, one line, no control characters. */
+export function shown(text: string): string {
   const cut = text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}...` : text;
-  const plain = cut.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '?');
-  return typeof value === 'string' ? `'${plain}'` : plain;
+  return `'${cut.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '?')}'`;
+}
+
+/** Any value in a message. Lists and maps are only named: they may be large, or hold themselves. */
+export function shownValue(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map';
+  return typeof value === 'string' ? shown(value) : String(value);
 }
 
 function line(problem: Problem): string {

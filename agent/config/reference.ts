@@ -54,6 +54,7 @@ function sortOf(schema: Schema, root: Schema): string {
     return schema.anyOf.map((one) => sortOf(resolved(one, root), root)).join(' or ');
   }
   if (schema.enum !== undefined) return schema.enum.map(code).join(' or ');
+  if (schema.title !== undefined) return schema.title;
   const duration = schema['x-duration'];
   if (duration !== undefined) return `duration, ${duration.min} to ${duration.max}`;
   const format = schema.format === undefined ? undefined : FORMAT_WORDS[schema.format];
@@ -62,8 +63,7 @@ function sortOf(schema: Schema, root: Schema): string {
     return `${TYPE_WORDS[schema.type ?? '']}, ${schema.minimum} to ${schema.maximum}`;
   }
   if (schema.type !== 'array') return TYPE_WORDS[schema.type ?? ''] ?? 'value';
-  const items = resolved(schema.items ?? {}, root);
-  return `list of ${sortOf(items, root)}${items.type === 'object' ? 's' : ''}, at most ${schema.maxItems}`;
+  return `list, at most ${schema.maxItems}; each: ${sortOf(resolved(schema.items ?? {}, root), root)}`;
 }
 
 function notes(schema: Schema): string {

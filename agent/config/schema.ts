@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { Ajv, type ErrorObject } from 'ajv';
 import { nearest } from './near.ts';
-import { type Path, shown } from './problems.ts';
+import { type Path, shown, shownValue } from './problems.ts';
 import { durationMs, FORMATS } from './words.ts';
 
 /** Shipped beside `dist/`. */
@@ -102,13 +102,6 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
   string: 'text',
 };
 
-function kindOf(value: unknown): string {
-  if (value === null) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a map';
-  return typeof value === 'string' ? `the text ${shown(value)}` : shown(value);
-}
-
 function resolved(schema: Schema, root: Schema): Schema {
   const name = schema.$ref?.replace('#/definitions/', '');
   const target = name === undefined ? undefined : root.definitions?.[name];
@@ -123,7 +116,7 @@ function typeSentence(value: unknown, schema: Schema): Sentence {
   const quoted = typeof value === 'object' ? '' : String(value);
   const quote = type === 'string' && quoted !== '' && new RegExp(pattern, 'u').test(quoted);
   return [
-    `must be ${TYPE_WORDS[type] ?? type}, not ${kindOf(value)}`,
+    `must be ${TYPE_WORDS[type] ?? type}, not ${shownValue(value)}`,
     quote ? `put it into quotes, if it is meant: '${quoted}'` : (schema['x-mend'] ?? ''),
   ];
 }
@@ -148,7 +141,7 @@ function enumSentence(value: unknown, allowed: readonly unknown[]): Sentence {
   const words = allowed.map(String);
   const near = typeof value === 'string' ? nearest(value, words) : undefined;
   return [
-    `${shown(value)} is none of ${words.join(', ')}`,
+    `${shownValue(value)} is none of ${words.join(', ')}`,
     near === undefined ? `write ${words[0] ?? ''}, for example` : `did you mean '${near}'?`,
   ];
 }
@@ -168,11 +161,11 @@ function sentence(error: ErrorObject, root: Schema): Sentence {
     case 'enum':
       return enumSentence(value, schema.enum ?? []);
     case 'anyOf':
-      return [`cannot be ${kindOf(value)}`, mend];
+      return [`cannot be ${shownValue(value)}`, mend];
     case 'minimum':
-      return [`${shown(value)} is too small`, `write ${schema.minimum} or more`];
+      return [`${shownValue(value)} is too small`, `write ${schema.minimum} or more`];
     case 'maximum':
-      return [`${shown(value)} is too large`, `write ${schema.maximum} or less`];
+      return [`${shownValue(value)} is too large`, `write ${schema.maximum} or less`];
     case 'minLength':
       return ['is empty', mend];
     case 'maxLength':
@@ -185,14 +178,14 @@ function sentence(error: ErrorObject, root: Schema): Sentence {
       return ['has too many keys', 'shorten it'];
     case 'x-duration': {
       const { min = '', max = '' } = schema['x-duration'] ?? {};
-      return [`${shown(value)} is out of bounds`, `write ${min} to ${max}`];
+      return [`${shownValue(value)} is out of bounds`, `write ${min} to ${max}`];
     }
     case 'format': {
       const complaint = FORMATS[String(error.params.format)]?.(String(value));
       return [complaint?.message ?? 'is not right', complaint?.mend ?? mend];
     }
     default:
-      return [`${shown(value)} is not right`, mend];
+      return [`${shownValue(value)} is not right`, mend];
   }
 }
 

@@ -4,6 +4,7 @@
  * says what is wrong with a text and how to mend it; undefined means the text is good.
  */
 import { isIP } from 'node:net';
+import { shown } from './problems.ts';
 
 export interface Complaint {
   readonly message: string;
@@ -45,7 +46,7 @@ function listenHost(host: string): string | Complaint {
     return { message: 'needs brackets around IPv6', mend: `write [${host}]:PORT` };
   }
   if (host === 'localhost' || isIP(host) === 4) return host;
-  return { message: `'${host}' is not an address`, mend: 'write an IPv4 or [IPv6] address' };
+  return { message: `${shown(host)} is not an address`, mend: 'write an IPv4 or [IPv6] address' };
 }
 
 /** Reads `HOST:PORT`. */
@@ -54,7 +55,7 @@ export function readListen(text: string): Listen | Complaint {
   if (isIP(text) !== 0) return { message: 'has no port', mend: LISTEN_MEND };
   const [, hostText, portText] = LISTEN.exec(text) ?? [];
   if (hostText === undefined || portText === undefined) {
-    return { message: `'${text}' is not HOST:PORT`, mend: LISTEN_MEND };
+    return { message: `${shown(text)} is not HOST:PORT`, mend: LISTEN_MEND };
   }
   const host = listenHost(hostText);
   if (typeof host !== 'string') return host;
@@ -68,22 +69,22 @@ const GLOB = /^[A-Za-z0-9._:@+/*-]+$/u;
 
 function componentComplaint(text: string): Complaint | undefined {
   if (text.includes('*')) {
-    return { message: `'${text}' holds a *`, mend: 'name each component by its identity' };
+    return { message: `${shown(text)} holds a *`, mend: 'name each component by its identity' };
   }
   if (COMPONENT.test(text)) return undefined;
-  return { message: `'${text}' is no component`, mend: 'write KIND/NAME such as link/eth0' };
+  return { message: `${shown(text)} is no component`, mend: 'write KIND/NAME such as link/eth0' };
 }
 
 function globComplaint(text: string): Complaint | undefined {
   if (!text.includes('*')) return componentComplaint(text);
   if (!GLOB.test(text)) {
     return {
-      message: `'${text}' holds characters that no identity has`,
+      message: `${shown(text)} holds characters that no identity has`,
       mend: 'only * stands for others; write a line for each alternative',
     };
   }
   if (text.includes('/') || text.startsWith('*')) return undefined;
-  return { message: `'${text}' names no kind`, mend: `write KIND/NAME such as link/${text}` };
+  return { message: `${shown(text)} names no kind`, mend: `write KIND/NAME such as link/${text}` };
 }
 
 function addressComplaint(text: string): Complaint | undefined {
@@ -91,7 +92,7 @@ function addressComplaint(text: string): Complaint | undefined {
     return { message: 'names its interface', mend: 'write the interface under link' };
   }
   if (isIP(text) === 0) {
-    return { message: `'${text}' is not an IP address`, mend: 'write one such as 192.0.2.1' };
+    return { message: `${shown(text)} is not an IP address`, mend: 'write one such as 192.0.2.1' };
   }
   if (
     /^(0\.0\.0\.0|::|255\.255\.255\.255|2(2[4-9]|3[0-9])\..*|[fF]{2}[0-9a-fA-F]{2}:.*)$/u.test(text)
