@@ -58,6 +58,9 @@ function judge(rows: readonly BmcRow[]): Judged {
       unproven: true,
     };
   }
+  if (readable.some((row) => /deasserted/u.test(row.states))) {
+    return { health: 'ok', why: 'no failure reported, but no presence either', unproven: true };
+  }
   return { health: 'absent', why: 'no presence reported: the bay is empty', unproven: true };
 }
 
