@@ -34,7 +34,7 @@ function free(...rows: readonly string[]): Observation {
 }
 
 t.test('a supply is not any chip with a voltage', (t) => {
-  const regulator = supply({}, { name: 'mp2975' });
+  const regulator = supply({}, { node: 4, name: 'mp2975' });
   const board = supply({ in1_label: 'CPU', in2_label: '+12V' }, { name: 'nct6798' });
   t.equal(hwmon.parse(tree(regulator, board)).kind, 'none');
   t.equal(hwmon.parse(tree(supply({ fan1_input: 9000 }, { name: 'pmbus' }))).kind, 'seen');
