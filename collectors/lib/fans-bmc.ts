@@ -19,6 +19,7 @@ import { defined } from './snapshot.ts';
 
 /** Fans and cooling units, without entity names: the names of fans differ on every board we know. */
 export const FAN_QUESTION: BmcQuestion = {
+  about: 'fans',
   freeipmiTypes: ['fan', 'cooling_device'],
   ipmitoolTypes: ['Fan', 'Cooling Device'],
   entities: false,

@@ -27,6 +27,7 @@ import {
   measured,
   RPM,
   raisedAlarms,
+  unlisted,
   vanished,
 } from './hwmon.ts';
 import { bit, decimal, defined } from './snapshot.ts';
@@ -138,6 +139,8 @@ function adviceOn(chip: Chip, readings: readonly Reading[]): readonly Advice[] {
 
 /** All fans of all chips; chips and channels that vanished while they were read are left out. */
 export function parseHwmonFans(snapshot: Snapshot): Observation {
+  const blind = unlisted(snapshot);
+  if (blind !== undefined) return blind;
   const all = chips(snapshot);
   const readings: Reading[] = [];
   const groups: GroupReading[] = [];

@@ -5,7 +5,7 @@
  *
  * Facts from Documentation/hwmon/sysfs-interface.rst and Documentation/i2c/i2c-sysfs.rst.
  */
-import { idPart } from '../../rules/model.ts';
+import { idPart, type Observation } from '../../rules/model.ts';
 import type { Entry, Read, Snapshot } from './collector.ts';
 import { bit, decimal, errno, target, word } from './snapshot.ts';
 import { errnoWords, plain } from './words.ts';
@@ -179,6 +179,16 @@ export function chips(snapshot: Snapshot): readonly Chip[] {
     taken.add(id);
     return { id, name, files, onCard: base.startsWith('pci-'), channels: byChannel(files) };
   });
+}
+
+/** A folder above the chips that could not be listed: what was read is then not the whole truth. */
+export function unlisted(snapshot: Snapshot): Extract<Observation, { kind: 'blind' }> | undefined {
+  for (const folder of ['sys', 'sys/class', 'sys/class/hwmon']) {
+    const failed = errno(snapshot, folder);
+    if (failed === undefined) continue;
+    return { kind: 'blind', why: `/${folder} cannot be listed (${errnoWords(failed)})` };
+  }
+  return undefined;
 }
 
 /** Numbers of a chip's channels of one sort, ascending: `fan` gives 1, 2, 5. */

@@ -23,6 +23,7 @@ import { defined } from './snapshot.ts';
 
 /** Supplies and the unit they form. */
 export const PSU_QUESTION: BmcQuestion = {
+  about: 'psus',
   freeipmiTypes: ['power_supply', 'power_unit'],
   ipmitoolTypes: ['Power Supply', 'Power Unit'],
   entities: true,

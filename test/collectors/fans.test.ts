@@ -174,7 +174,7 @@ t.test('what a BMC sensor is does not change with what it says', (t) => {
   const rows = (third: string): string =>
     `ID,Name,Type,State,Reading,Units,Event\n4,Fan 1,Fan,Nominal,11.76,%,'transition to Running'\n${third}\n`;
   const ids = (third: string): readonly string[] =>
-    Object.keys(healths(bmc.parse(new Map([command('ipmi-sensors', rows(third))]))));
+    Object.keys(healths(bmc.parse(new Map([command('ipmi-sensors-fans', rows(third))]))));
   t.strictSame(
     ids("6,Fan 3,Fan,Critical,N/A,N/A,'Device Removed/Device Absent'"),
     ids("6,Fan 3,Fan,Nominal,11.76,%,'transition to Running'"),
@@ -185,24 +185,35 @@ t.test('what a BMC sensor is does not change with what it says', (t) => {
 
 t.test('a list that is not whole is not used', (t) => {
   const good = "ID,Name,Type,State,Reading,Units,Event\n4,FAN1,Fan,Nominal,900.00,RPM,'OK'\n";
-  t.equal(bmc.parse(new Map([command('ipmi-sensors', good)])).kind, 'seen');
-  t.match(bmc.parse(new Map([command('ipmi-sensors', good, 1)])), {
+  t.equal(bmc.parse(new Map([command('ipmi-sensors-fans', good)])).kind, 'seen');
+  t.match(bmc.parse(new Map([command('ipmi-sensors-fans', good, 1)])), {
     kind: 'blind',
     why: /status 1/u,
   });
-  t.match(bmc.parse(new Map([['command:ipmi-sensors', { errno: 'ETIMEDOUT' }]])), {
+  t.match(bmc.parse(new Map([['command:ipmi-sensors-fans', { errno: 'ETIMEDOUT' }]])), {
     kind: 'blind',
     why: /did not answer/u,
   });
-  t.equal(bmc.parse(new Map([command('ipmi-sensors', 'Segmentation fault\n')])).kind, 'blind');
+  t.equal(bmc.parse(new Map([command('ipmi-sensors-fans', 'Segmentation fault\n')])).kind, 'blind');
   t.equal(bmc.parse(new Map()).kind, 'blind', 'not run is not none');
   t.end();
 });
 
 t.test('names of BMC sensors are neither escaped nor unique', (t) => {
   const text = `1,Fan "A", left,Fan,Nominal,900.00,RPM,'OK'\n2,Fan "A", left,Fan,Critical,0.00,RPM,'At or Below (<=) Lower Critical Threshold'\n`;
-  const observation = bmc.parse(new Map([command('ipmi-sensors', text)]));
+  const observation = bmc.parse(new Map([command('ipmi-sensors-fans', text)]));
   t.strictSame(Object.values(healths(observation)), ['ok', 'failed']);
   t.equal(readingsOf(observation)[0]?.name, 'Fan "A", left');
+  t.end();
+});
+
+t.test('a folder that cannot be listed blinds; it does not empty the machine', (t) => {
+  for (const key of ['sys/class/hwmon', 'sys']) {
+    const snapshot = new Map([
+      ...tree(chip({ fan1_input: 900 })),
+      [key, { errno: 'EACCES' }],
+    ] as const);
+    t.match(hwmon.parse(snapshot), { kind: 'blind', why: /cannot be listed/u });
+  }
   t.end();
 });

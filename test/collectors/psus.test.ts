@@ -1,6 +1,7 @@
 /** Traps of supplies: a bay that is empty, an input that is lost, a BMC that hangs, bits that lie. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { collector as fans } from '../../collectors/fans.ts';
 import { decodeCapture } from '../../collectors/lib/capture.ts';
 import { collector } from '../../collectors/psus.ts';
 import type { Observation, Reading } from '../../rules/model.ts';
@@ -30,7 +31,7 @@ function only(files: ChipTree['files']): Reading | undefined {
 }
 
 function free(...rows: readonly string[]): Observation {
-  return bmc.parse(new Map([command('ipmi-sensors', `${rows.join('\n')}\n`)]));
+  return bmc.parse(new Map([command('ipmi-sensors-psus', `${rows.join('\n')}\n`)]));
 }
 
 t.test('a supply is not any chip with a voltage', (t) => {
@@ -159,8 +160,8 @@ t.test('a BMC that is silent, missing or without a tool blinds; it fails no supp
   const errno = (code: string, tool = 'ENOENT'): Observation =>
     bmc.parse(
       new Map([
-        ['command:ipmi-sensors', { errno: code }],
-        ['command:ipmitool', { errno: tool }],
+        ['command:ipmi-sensors-psus', { errno: code }],
+        ['command:ipmitool-psus', { errno: tool }],
       ]),
     );
   t.match(errno('ETIMEDOUT'), {
@@ -174,7 +175,7 @@ t.test('a BMC that is silent, missing or without a tool blinds; it fails no supp
   t.match(errno('EACCES'), { kind: 'blind', why: /not permitted/u });
   const found = new Map([
     ['sys/bus/platform/devices/IPI0001:00', { link: 'sys/devices/platform/IPI0001:00' }],
-    ['command:ipmi-sensors', { errno: 'ENODEV' }],
+    ['command:ipmi-sensors-psus', { errno: 'ENODEV' }],
   ]);
   t.match(bmc.parse(found), { kind: 'blind', why: /ipmi_devintf/u });
   t.end();
@@ -182,12 +183,21 @@ t.test('a BMC that is silent, missing or without a tool blinds; it fails no supp
 
 t.test('the second half of what ipmitool was asked must be there too', (t) => {
   const half = new Map([
-    ['command:ipmi-sensors', { errno: 'ENOENT' }] as const,
-    command('ipmitool', 'PS1 Status       | C8h | ok  | 10.1 | Presence detected\n'),
-    ['command:ipmitool-2', { errno: 'ETIMEDOUT' }] as const,
+    ['command:ipmi-sensors-psus', { errno: 'ENOENT' }] as const,
+    command('ipmitool-psus', 'PS1 Status       | C8h | ok  | 10.1 | Presence detected\n'),
+    ['command:ipmitool-psus-2', { errno: 'ETIMEDOUT' }] as const,
   ]);
   t.equal(bmc.parse(half).kind, 'blind');
-  half.set(...command('ipmitool-2', ''));
+  half.set(...command('ipmitool-psus-2', ''));
   t.equal(bmc.parse(half).kind, 'seen');
+  t.end();
+});
+
+t.test('no two sources share the name of a command, and with it an answer', (t) => {
+  const names = [fans, collector].flatMap(({ sources }) =>
+    sources.flatMap(({ reads }) => reads.flatMap((read) => ('argv' in read ? [read.name] : []))),
+  );
+  t.equal(names.length, 6);
+  t.equal(new Set(names).size, names.length);
   t.end();
 });
