@@ -21,6 +21,7 @@ import {
   measured,
   type Range,
   raisedAlarms,
+  unlisted,
   VOLTS,
   vanished,
 } from './lib/hwmon.ts';
@@ -91,6 +92,8 @@ function sensorReading(chip: Chip, channel: string, quantity: Quantity): Reading
 }
 
 function parse(snapshot: Snapshot): Observation {
+  const blind = unlisted(snapshot);
+  if (blind !== undefined) return blind;
   const readings = chips(snapshot).flatMap((chip) =>
     QUANTITIES.flatMap((quantity) =>
       channels(chip, quantity.sort)

@@ -19,10 +19,19 @@ import { defined } from './snapshot.ts';
 
 /** Fans and cooling units, without entity names: the names of fans differ on every board we know. */
 export const FAN_QUESTION: BmcQuestion = {
+  about: 'fans',
   freeipmiTypes: ['fan', 'cooling_device'],
   ipmitoolTypes: ['Fan', 'Cooling Device'],
   entities: false,
 };
+
+/**
+ * Sensors beside a tachometer that tell whether the fan is there or well. By name, not by what they say
+ * now: what a sensor is must not change with its state.
+ */
+const BIT_NAME = /presen|instal|detect|status|state|fail|fault|oem/iu;
+
+const FOREIGN_WHY = 'the BMC reports a state that only its maker knows';
 
 type Judged = Pick<Reading, 'health' | 'why' | 'unproven'>;
 
@@ -36,7 +45,7 @@ function judge(row: BmcRow): Judged {
     return { health: 'failed', why, unproven: true };
   }
   if (found === undefined && isForeign(row)) {
-    return { health: 'unknown', why: 'the BMC reports a state that only its maker knows' };
+    return { health: 'unknown', why: FOREIGN_WHY, unproven: true };
   }
   if (found === undefined) return { health: 'ok' };
   return found.health === 'absent' ? { ...found, unproven: true } : found;
@@ -57,7 +66,7 @@ function fanReading(row: BmcRow, key: string): Reading {
   };
 }
 
-/** A presence or severity bit beside real tachometers: shown, but no fan of its own to be counted. */
+/** Such a sensor, shown but not counted as a fan of its own. */
 function statusReading(row: BmcRow, key: string): Reading {
   return {
     component: componentId('fan-status', 'bmc', key),
@@ -77,10 +86,8 @@ export function parseBmcFans(snapshot: Snapshot): Observation {
   if (rows.length === 0) return { kind: 'none', why: 'the BMC has no fan sensors' };
   const named = unique(rows);
   const single = named.filter(({ row }) => !isRedundancy(row));
-  // A tachometer that gives no reading shows no unit either; ones that do decide what is counted.
-  const counted = single.some(({ row }) => row.unit !== '')
-    ? single.filter(({ row }) => row.unit !== '' || !row.readable)
-    : single;
+  const measuring = single.filter(({ row }) => !BIT_NAME.test(row.name));
+  const counted = measuring.length > 0 ? measuring : single;
   const fans = counted.map(({ row, key }) => fanReading(row, key));
   const rest = single
     .filter((one) => !counted.includes(one))

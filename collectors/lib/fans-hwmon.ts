@@ -27,6 +27,7 @@ import {
   measured,
   RPM,
   raisedAlarms,
+  unlisted,
   vanished,
 } from './hwmon.ts';
 import { bit, decimal, defined } from './snapshot.ts';
@@ -115,23 +116,31 @@ const CPU_LABEL = /\b(cpu|processor)\b|^cpu/iu;
 
 /** The part a fan is mounted on, when it is not the chassis. */
 function partOf(chip: Chip, fan: Reading): string | undefined {
-  if (chip.onCard) return 'the card';
-  if (CONVERTERS.test(chip.name)) return 'the power supply';
-  return CPU_LABEL.test(fan.name) && fan.unproven === undefined ? 'the processor' : undefined;
+  if (chip.onCard) return 'card';
+  if (CONVERTERS.test(chip.name)) return 'power supply';
+  return CPU_LABEL.test(fan.name) && fan.unproven === undefined ? 'processor' : undefined;
 }
 
-/** A fan on a part has no other that stands in for it: passive parts in a chassis with spare fans do. */
+const REMEDY: Readonly<Record<string, string>> = {
+  card: 'Prefer a card without a fan, cooled by redundant chassis fans.',
+  processor: 'Prefer a passive cooler in the air of redundant chassis fans.',
+  'power supply': 'Keep one supply more than the machine needs.',
+};
+
+/** A fan on a part has no other that stands in for it: it fails, and the part fails. */
 function adviceOn(chip: Chip, readings: readonly Reading[]): readonly Advice[] {
   return readings.flatMap((fan) => {
     const part = partOf(chip, fan);
     if (part === undefined) return [];
-    const text = `${fan.name} (${chip.id}) sits on ${part} itself: no other fan stands in for it. Prefer a part without a fan, cooled by redundant chassis fans.`;
+    const text = `${fan.name} (${chip.id}) sits on the ${part} itself, where no other fan stands in for it. ${REMEDY[part] ?? ''}`;
     return [{ code: 'fan-on-component', about: fan.component, text }];
   });
 }
 
 /** All fans of all chips; chips and channels that vanished while they were read are left out. */
 export function parseHwmonFans(snapshot: Snapshot): Observation {
+  const blind = unlisted(snapshot);
+  if (blind !== undefined) return blind;
   const all = chips(snapshot);
   const readings: Reading[] = [];
   const groups: GroupReading[] = [];

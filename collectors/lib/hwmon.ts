@@ -5,7 +5,7 @@
  *
  * Facts from Documentation/hwmon/sysfs-interface.rst and Documentation/i2c/i2c-sysfs.rst.
  */
-import { idPart } from '../../rules/model.ts';
+import { idPart, type Observation } from '../../rules/model.ts';
 import type { Entry, Read, Snapshot } from './collector.ts';
 import { bit, decimal, errno, target, word } from './snapshot.ts';
 import { errnoWords, plain } from './words.ts';
@@ -75,18 +75,17 @@ const I2C_BUS = /^i2c-\d+$/u;
 const NUMBERED = /^(nvme|nvme\d+|hwmon|hwmon\d+|net|[0-9A-F]{4}(:[0-9A-F]{4}){2}\.[0-9A-F]{4})$/u;
 
 /**
- * An I2C chip is its address below its controller: adapter numbers depend on load order. Behind a
- * multiplexer the same address exists on several adapters, so there the adapter stays in the name.
+ * An I2C chip is its address below its controller: adapter numbers depend on load order. Where the same
+ * address exists on several adapters, behind a multiplexer or by `exact`, the adapter stays in the name.
  */
-function i2cIdentity(segments: readonly string[], address: string): string {
+function i2cIdentity(segments: readonly string[], address: string, exact: boolean): string {
   const controller = segments.findLast(
     (segment) => !I2C_BUS.test(segment) && !I2C_DEVICE.test(segment),
   );
   const chain = segments.filter((segment) => I2C_DEVICE.test(segment));
-  const bus = chain.length > 1 ? segments.findLast((segment) => I2C_BUS.test(segment)) : undefined;
-  return ['i2c', controller, bus?.replace('i2c-', 'bus'), address]
-    .filter((part) => part !== undefined)
-    .join('-');
+  const adapter = segments.findLast((segment) => I2C_BUS.test(segment));
+  const bus = exact || chain.length > 1 ? adapter?.replace('i2c-', 'bus') : undefined;
+  return ['i2c', controller, bus, address].filter((part) => part !== undefined).join('-');
 }
 
 /** A disk is its place below its controller: the host number, first of the four, may change at boot. */
@@ -97,12 +96,12 @@ function scsiIdentity(segments: readonly string[], place: string): string {
 }
 
 /** What stays the same of a device's path below /sys/devices: its bus and its name on that bus. */
-function deviceIdentity(path: string): string {
+function deviceIdentity(path: string, exact: boolean): string {
   const segments = path.split('/').slice(2);
   while (segments.length > 1 && NUMBERED.test(segments.at(-1) ?? '')) segments.pop();
   const last = segments.at(-1) ?? '';
   const address = I2C_DEVICE.exec(last)?.[1];
-  if (address !== undefined) return i2cIdentity(segments, address);
+  if (address !== undefined) return i2cIdentity(segments, address, exact);
   const place = SCSI_DEVICE.exec(last)?.[1];
   if (place !== undefined) return scsiIdentity(segments, place);
   if (PCI.test(last)) return `pci-${last}`;
@@ -114,14 +113,19 @@ function deviceIdentity(path: string): string {
 function devicePath(files: Snapshot): string | undefined {
   const device = target(files, 'device');
   if (device !== undefined) return device;
-  const parent = target(files, '')?.replace(/\/hwmon\/hwmon\d+$/u, '');
+  const parent = target(files, '')?.replace(/(\/hwmon)?\/hwmon\d+$/u, '');
   return parent === undefined || parent.endsWith('/virtual') ? undefined : parent;
 }
 
-function baseId(files: Snapshot): string {
+function baseId(files: Snapshot, exact: boolean): string {
   const path = devicePath(files);
   const name = word(files, 'name') ?? 'unnamed';
-  return idPart((path === undefined ? `virtual-${name}` : deviceIdentity(path)).slice(-80));
+  return idPart((path === undefined ? `virtual-${name}` : deviceIdentity(path, exact)).slice(-80));
+}
+
+/** The bases that more than one chip has. */
+function sharedBases(bases: readonly string[]): ReadonlySet<string> {
+  return new Set(bases.filter((base, index) => bases.indexOf(base) !== index));
 }
 
 function byChip(snapshot: Snapshot): readonly Snapshot[] {
@@ -153,22 +157,38 @@ function byChannel(files: Snapshot): ReadonlyMap<string, readonly string[]> {
 }
 
 /**
- * The chips of a snapshot. Chips that share a parent are told apart by their name, and chips that
- * share that too by their order: the links alone decide who shares, never a file that may fail.
+ * The chips of a snapshot. Chips with the same identity are told apart by adapter, then by name, then by
+ * order: the links alone decide who shares, never a file that may fail.
  */
 export function chips(snapshot: Snapshot): readonly Chip[] {
-  const found = byChip(snapshot).map((files) => ({ files, base: baseId(files) }));
-  const shared = new Map<string, number>();
-  for (const { base } of found) shared.set(base, (shared.get(base) ?? 0) + 1);
+  const all = byChip(snapshot);
+  const short = all.map((files) => baseId(files, false));
+  const exact = sharedBases(short);
+  const bases = all.map((files, index) => {
+    const base = short[index] ?? '';
+    return exact.has(base) ? baseId(files, true) : base;
+  });
+  const shared = sharedBases(bases);
   const taken = new Set<string>();
-  return found.map(({ files, base }) => {
+  return all.map((files, index) => {
+    const base = bases[index] ?? '';
     const name = plain(word(files, 'name'))?.slice(0, 32) ?? 'hwmon';
-    const wanted = (shared.get(base) ?? 0) > 1 ? `${base}-${idPart(name)}` : base;
+    const wanted = shared.has(base) ? `${base}-${idPart(name)}` : base;
     let id = wanted;
     for (let number = 2; taken.has(id); number += 1) id = `${wanted}-${number}`;
     taken.add(id);
     return { id, name, files, onCard: base.startsWith('pci-'), channels: byChannel(files) };
   });
+}
+
+/** A folder above the chips that could not be listed: what was read is then not the whole truth. */
+export function unlisted(snapshot: Snapshot): Extract<Observation, { kind: 'blind' }> | undefined {
+  for (const folder of ['sys', 'sys/class', 'sys/class/hwmon']) {
+    const failed = errno(snapshot, folder);
+    if (failed === undefined) continue;
+    return { kind: 'blind', why: `/${folder} cannot be listed (${errnoWords(failed)})` };
+  }
+  return undefined;
 }
 
 /** Numbers of a chip's channels of one sort, ascending: `fan` gives 1, 2, 5. */

@@ -14,7 +14,7 @@ export interface Evidence {
 
 /** A row about redundancy itself (event type 0Bh), not about one fan or supply. */
 export function isRedundancy(row: BmcRow): boolean {
-  return /redundan/u.test(row.states) || /redund/iu.test(row.name);
+  return /redundan/u.test(row.states) || /redund|^(fans|power supplies)$/iu.test(row.name);
 }
 
 /** Words of the generic states and thresholds, worst first; sensor types add their own. */
@@ -78,8 +78,14 @@ export function isForeign(row: BmcRow): boolean {
   return evidence(row).length === 0 && !provesPresence(row);
 }
 
-/** The worst of the evidence: `absent` before all, since nothing else can be true of it. */
+/**
+ * The worst of the evidence with every reason for it; `absent` before all, since nothing else can then be
+ * true. A supply without mains often reports a failure as well, and the operator needs to read both.
+ */
 export function worst(found: readonly Evidence[]): Evidence | undefined {
   const order: readonly Health[] = ['absent', 'failed', 'failing'];
-  return order.flatMap((health) => found.find((one) => one.health === health) ?? [])[0];
+  const health = order.find((level) => found.some((one) => one.health === level));
+  if (health === undefined) return undefined;
+  const whys = found.filter((one) => one.health === health).map((one) => one.why);
+  return { health, why: [...new Set(whys)].join('; ') };
 }

@@ -35,6 +35,8 @@ const LINE_LENGTH_MAX = 1_000;
 
 /** What one source asks the BMC for, in the words of both tools; ipmitool takes one type in a call. */
 export interface BmcQuestion {
+  /** Ends the names of its commands: one call of a name is in flight, so no two questions share one. */
+  readonly about: string;
   readonly freeipmiTypes: readonly string[];
   readonly ipmitoolTypes: readonly string[];
   /** Has FreeIPMI print the entity before each name (both supplies of a Dell are called `Status`). */
@@ -50,7 +52,7 @@ export function bmcReads(question: BmcQuestion): readonly Read[] {
     ...INTERFACES.map((glob): Read => ({ kind: 'link', root: 'sys', glob })),
     {
       kind: 'command',
-      name: 'ipmi-sensors',
+      name: `ipmi-sensors-${question.about}`,
       argv: [
         'ipmi-sensors',
         `--sensor-types=${question.freeipmiTypes.join(',')}`,
@@ -66,7 +68,7 @@ export function bmcReads(question: BmcQuestion): readonly Read[] {
     ...question.ipmitoolTypes.map(
       (type, index): Read => ({
         kind: 'command',
-        name: ipmitoolName(index),
+        name: ipmitoolName(question, index),
         argv: ['ipmitool', 'sdr', 'type', type],
         deadlineMs: IPMITOOL_DEADLINE_MS,
         unless: ['ipmi-sensors'],
@@ -76,8 +78,8 @@ export function bmcReads(question: BmcQuestion): readonly Read[] {
   ];
 }
 
-function ipmitoolName(index: number): string {
-  return index === 0 ? 'ipmitool' : `ipmitool-${index + 1}`;
+function ipmitoolName({ about }: BmcQuestion, index: number): string {
+  return index === 0 ? `ipmitool-${about}` : `ipmitool-${about}-${index + 1}`;
 }
 
 /** The rows of a snapshot of `bmcReads`, or the observation that stands in for them. */
@@ -85,16 +87,16 @@ export function bmcRows(
   snapshot: Snapshot,
   question: BmcQuestion,
 ): readonly BmcRow[] | Exclude<Observation, { kind: 'seen' }> {
-  const free = snapshot.get('command:ipmi-sensors');
-  const missing = isErrno(free, 'ENOENT');
+  const freeipmi = `ipmi-sensors-${question.about}`;
+  const missing = isErrno(snapshot.get(`command:${freeipmi}`), 'ENOENT');
   if (!missing) {
-    return toolRows(snapshot, 'ipmi-sensors', FREEIPMI_DEADLINE_MS, (line) =>
+    return toolRows(snapshot, freeipmi, FREEIPMI_DEADLINE_MS, (line) =>
       freeipmiRow(line, question.entities),
     );
   }
   const rows: BmcRow[] = [];
   for (const index of question.ipmitoolTypes.keys()) {
-    const name = ipmitoolName(index);
+    const name = ipmitoolName(question, index);
     if (isErrno(snapshot.get(`command:${name}`), 'ENOENT')) {
       return {
         kind: 'blind',
@@ -132,13 +134,15 @@ function toolRows(
   row: (line: string) => BmcRow | undefined,
 ): readonly BmcRow[] | Exclude<Observation, { kind: 'seen' }> {
   const entry = snapshot.get(`command:${name}`);
-  const tool = name.replace(/-\d$/u, '');
+  const tool = name.startsWith('ipmitool') ? 'ipmitool' : 'ipmi-sensors';
   if (entry === undefined) return { kind: 'blind', why: `${tool} was not run` };
   if ('link' in entry) return { kind: 'blind', why: `${tool} gave no text` };
   if ('errno' in entry) {
     if (entry.errno === 'ENODEV') return noDevice(snapshot);
     if (entry.errno === 'ETIMEDOUT') {
-      return { kind: 'blind', why: `the BMC did not answer ${tool} in ${deadlineMs / 1000} s` };
+      const more = entry.why === undefined ? '' : ` (${plain(entry.why)})`;
+      const why = `the BMC did not answer ${tool} in ${deadlineMs / 1000} s${more}`;
+      return { kind: 'blind', why };
     }
     const detail = plain(entry.why) ?? errnoWords(entry.errno);
     return { kind: 'blind', why: `${tool} did not run (${detail})` };

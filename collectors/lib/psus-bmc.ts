@@ -23,6 +23,7 @@ import { defined } from './snapshot.ts';
 
 /** Supplies and the unit they form. */
 export const PSU_QUESTION: BmcQuestion = {
+  about: 'psus',
   freeipmiTypes: ['power_supply', 'power_unit'],
   ipmitoolTypes: ['Power Supply', 'Power Unit'],
   entities: true,
@@ -57,6 +58,9 @@ function judge(rows: readonly BmcRow[]): Judged {
       why: 'the BMC reports a state that only its maker knows',
       unproven: true,
     };
+  }
+  if (readable.some((row) => /deasserted/u.test(row.states))) {
+    return { health: 'ok', why: 'no failure reported, but no presence either', unproven: true };
   }
   return { health: 'absent', why: 'no presence reported: the bay is empty', unproven: true };
 }

@@ -27,6 +27,7 @@ import {
   type Range,
   RPM,
   raisedAlarms,
+  unlisted,
   VOLTS,
   vanished,
   WATTS,
@@ -130,6 +131,8 @@ function psuReading(chip: Chip, live: readonly string[]): Reading {
 
 /** All supplies in one group: what feeds a machine feeds it together, whatever bus it speaks on. */
 export function parseHwmonPsus(snapshot: Snapshot): Observation {
+  const blind = unlisted(snapshot);
+  if (blind !== undefined) return blind;
   const readings = chips(snapshot)
     .filter(isSupply)
     .map((chip) => ({ chip, live: liveChannels(chip) }))
