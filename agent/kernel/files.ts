@@ -3,10 +3,10 @@
  * and mdstat raise POLLPRI when something moved since this descriptor's last read), and lets go of those
  * that vanished or never fall silent. What is read is thrown away: a wake carries no fact.
  */
-import { closeSync, constants, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Roots } from '../../rules/config.ts';
-import { alternatives, nameFits } from './glob.ts';
+import { listGlob } from '../ports/glob.ts';
 import { errorName, type WatchGlob } from './message.ts';
 
 /** Each watched file is a descriptor. A guess: 64 arrays of 8 members have about 1,300. */
@@ -24,33 +24,6 @@ export interface WatchedFile {
   readonly fd: number;
   /** Rounds in a row in which it had something to say. */
   fires: number;
-}
-
-/** Names that fit one more segment, below each of the folders found so far. */
-function deeper(root: string, folders: readonly string[], segment: string): readonly string[] {
-  if (!segment.includes('*')) return folders.map((folder) => join(folder, segment));
-  return folders.flatMap((folder) => {
-    try {
-      return readdirSync(join(root, folder))
-        .filter((name) => nameFits(segment, name))
-        .sort()
-        .map((name) => join(folder, name));
-    } catch {
-      // Not a folder, or gone since it was listed: nothing there to watch.
-      return [];
-    }
-  });
-}
-
-/** Paths below a folder that fit a glob; those without a `*` are not checked to exist. */
-export function listGlob(root: string, glob: string): readonly string[] {
-  const found = new Set<string>();
-  for (const pattern of alternatives(glob)) {
-    let folders: readonly string[] = [''];
-    for (const segment of pattern.split('/')) folders = deeper(root, folders, segment);
-    for (const path of folders) found.add(path);
-  }
-  return [...found];
 }
 
 /** All that is watched. Opened once by the wake thread; its files close with `close`. */
@@ -119,7 +92,7 @@ export class WatchedFiles {
   #paths(): ReadonlyMap<string, string> {
     const paths = new Map<string, string>();
     for (const { root, glob } of this.#globs) {
-      for (const path of listGlob(this.#roots[root], glob)) {
+      for (const path of listGlob(this.#roots[root], glob).paths) {
         if (paths.size >= FILES_MAX) {
           this.#tellOnce(
             '',

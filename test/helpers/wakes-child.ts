@@ -6,6 +6,7 @@
  *     node wakes-child.js '{"flood":"/sys/class/net/lo/uevent","times":1000}'
  */
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { openWakes } from '../../agent/kernel/wakes.ts';
 import type { Wake } from '../../collectors/lib/collector.ts';
 
@@ -16,6 +17,9 @@ interface ChildOptions {
   readonly flood?: string;
   readonly times?: number;
 }
+
+/** By then the thread is in its next wait. */
+const IN_POLL_MS = 300;
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
 
@@ -40,7 +44,10 @@ async function watch(): Promise<void> {
     onTrouble: (trouble) => print({ trouble }),
   });
   print({ ready: wakes.mode, threads: tids().filter((tid) => !before.has(tid)) });
-  if (options.exitWhenReady === true) process.exit(0);
+  if (options.exitWhenReady === true) {
+    await pause(IN_POLL_MS);
+    process.exit(0);
+  }
   process.stdin.resume();
   await new Promise((resolve) => process.stdin.on('end', resolve));
   await wakes.close();
