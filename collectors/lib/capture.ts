@@ -14,6 +14,8 @@
 import type { Entry, Snapshot } from './collector.ts';
 
 const COMMAND = 'command:';
+/** A key may hold blanks (`multipathd:show maps json`); the first errno after it ends it. */
+const ERRNO = /^(.+?) (E[A-Z0-9]+)(?: (.*))?$/u;
 
 function encodeEntry(key: string, entry: Entry): string[] {
   if ('link' in entry) return [`link ${key} -> ${entry.link}`];
@@ -45,8 +47,8 @@ function headEntry(line: string): [string, Entry] | undefined {
     return [key, { link }];
   }
   if (verb === 'errno') {
-    const [key = '', errno = 'EIO', ...why] = words;
-    return [key, why.length === 0 ? { errno } : { errno, why: why.join(' ') }];
+    const [, key = '', errno = 'EIO', why] = ERRNO.exec(rest) ?? [undefined, rest];
+    return [key, why === undefined ? { errno } : { errno, why }];
   }
   if (verb === 'command') {
     return [`${COMMAND}${words[0] ?? ''}`, { text: '', status: Number(words[1] ?? '0') }];

@@ -20,7 +20,9 @@ export type Root = 'proc' | 'sys' | 'dev' | 'run';
  *   own directories. One call in flight, killed at the deadline, backed off while it fails. `unless`
  *   names commands tried before it: it runs only when those are not installed. `when` is a glob that
  *   must match something (`dev:ipmi0`), else the command is not run and its entry is errno `ENODEV`.
- * - `dm`: device-mapper table status, one line per device as `dmsetup status` prints it, under `dm:TARGET`.
+ * - `dm`: device-mapper status, one line per device as `dmsetup status` prints it but with the device's
+ *   number before the name (`253:3 mpatha: 0 204800 multipath 2 0 ...`), each followed by its table as
+ *   `table 253:3 mpatha: 0 204800 multipath 1 queue_if_no_path ...`, under `dm:TARGET`.
  * - `multipathd`: the daemon's answer, under `multipathd:REQUEST`.
  * - `kmsg`: the newest kernel records of facility 0 and level <= 4, as /dev/kmsg prints them, under `kmsg`.
  *   Where records were overwritten before they could be read, a first line `# lost N` says how many.

@@ -160,15 +160,12 @@ export function blockDevice(
   };
 }
 
-/** The card at a PCI address: all functions of one slot share its fate. */
+/** The card at a PCI address, as `0000:03:00`: all functions of one slot share its fate. */
 export function cardOf(pci: string): ComponentId {
-  return componentId('card', `pci-${pci.replace(/\.[0-7]$/u, '')}`);
+  return componentId('card', pci.replace(/\.[0-7]$/u, ''));
 }
 
-/**
- * What a path to storage needs: the card, its function,
- * expanders and target port. What is not known is not named.
- */
+/** What a path to storage needs: card, function, expanders, target port. Only what is known is named. */
 export function pathNeeds(device: BlockDevice | undefined): readonly ComponentId[] {
   if (device === undefined) return [];
   const needs: ComponentId[] = [];

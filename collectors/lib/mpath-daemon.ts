@@ -104,16 +104,14 @@ function mapReadings(
 function unanswered(snapshot: Snapshot): Observation {
   const entry = snapshot.get(KEY);
   const code = errno(snapshot, KEY) ?? 'not asked';
-  const { maps, unnamed } = listedMaps(snapshot);
+  const { maps } = listedMaps(snapshot);
   if (NOT_RUNNING.has(code)) {
     if (maps.length > 0) {
       const why = `multipathd is not running but ${maps.length} maps exist: failed paths will not come back. Start it`;
       return { kind: 'blind', why };
     }
-    // Maps made by hand, without multipathd, are not its business: it cannot have an opinion on them.
-    if (unnamed.length === 0 || code === 'ENOENT' || code === 'ECONNREFUSED') {
-      return { kind: 'none', why: 'multipathd is not running and has no maps here' };
-    }
+    // Maps made by hand carry no WWID and are not its business: it would have no opinion on them.
+    return { kind: 'none', why: 'multipathd is not running and has no maps here' };
   }
   const detail = entry !== undefined && 'errno' in entry ? entry.why : undefined;
   return { kind: 'blind', why: `multipathd: ${code}${detail === undefined ? '' : `, ${detail}`}` };
