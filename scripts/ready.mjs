@@ -72,9 +72,17 @@ install();
 build();
 const [verb = 'run', ...rest] = process.argv.slice(2);
 if (verb === 'test') {
+  const all = readdirSync(join(root, 'dist/test'), { recursive: true })
+    .filter(
+      (file) =>
+        file.endsWith('.test.js') && existsSync(join(root, 'test', file.replace(/js$/u, 'ts'))),
+    )
+    .map((file) => `dist/test/${file}`);
+  const files = rest.some((word) => !word.startsWith('-')) ? rest : [...rest, ...all.sort()];
   const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
   process.exit(
-    spawnSync(process.execPath, [tap, 'run', ...rest], { cwd: root, stdio: 'inherit' }).status ?? 1,
+    spawnSync(process.execPath, [tap, 'run', ...files], { cwd: root, stdio: 'inherit' }).status ??
+      1,
   );
 }
 const script = verb === 'bench' ? 'dist/test/bench/main.js' : 'dist/agent/main.js';
