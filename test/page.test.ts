@@ -44,7 +44,7 @@ t.test('shows everything without a script', (t) => {
   ]) {
     t.match(html, part);
   }
-  const markup = html.replace(/<(script|style)>[^]*?<\/\1>/gu, '');
+  const markup = html.replace(/<(script|style)>[\s\S]*?<\/\1>/gu, '');
   t.notMatch(markup, /(?:src|href)="(?!\/)/u, 'loads nothing from elsewhere');
   t.notMatch(markup, /\sstyle=|\son[a-z]+=/u, 'nothing inline that the policy refuses');
   t.notMatch(markup, 'OLD:');
@@ -102,7 +102,7 @@ t.test('the policy names exactly the script and style of the page', (t) => {
   const html = page(richPicture());
   const policy = SECURITY_HEADERS['content-security-policy'] ?? '';
   for (const tag of ['style', 'script']) {
-    const text = new RegExp(`<${tag}>([^]*?)</${tag}>`, 'u').exec(html)?.[1] ?? '';
+    const text = new RegExp(`<${tag}>([sS]*?)</${tag}>`, 'u').exec(html)?.[1] ?? '';
     t.match(policy, `sha256-${createHash('sha256').update(text).digest('base64')}`, tag);
   }
   t.notMatch(policy, 'unsafe');
