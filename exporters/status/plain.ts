@@ -73,8 +73,9 @@ export function wrap(text: string, columns: number, linesMax: number): readonly 
   const lines: string[] = [];
   let rest = text;
   while (lines.length < linesMax - 1 && textWidth(fit(rest, columns + 1)) > columns) {
-    const head = fit(rest, columns);
-    const cut = head.lastIndexOf(' ');
+    const head = fit(rest, columns + 2);
+    let cut = head.lastIndexOf(' ');
+    while (cut > 0 && textWidth(head.slice(0, cut)) > columns) cut = head.lastIndexOf(' ', cut - 1);
     if (cut <= 0 || !rest.startsWith(head.slice(0, cut))) break;
     lines.push(head.slice(0, cut));
     rest = rest.slice(cut + 1);
