@@ -9,6 +9,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { ReadPort, ReadPorts, SpecialRead } from '../agent/ports/port.ts';
 import { openProbe, type Probe } from '../agent/probe.ts';
+import { ReaderProcess } from '../agent/reader/process.ts';
+import type { Answer } from '../agent/reader/protocol.ts';
 import { HangReader } from '../agent/reader/reader.ts';
 import type { Entry, Snapshot, Source } from '../collectors/lib/collector.ts';
 
@@ -234,6 +236,24 @@ t.test('a child that dies in a read: that file is not tried in the same breath',
     'sys/h/b': { text: '1\n' },
   });
   t.equal(probe.counts().quarantined, 1);
+});
+
+t.test('the child says only what changed', async (t) => {
+  const { at, write } = place(t);
+  write('sys/h/a', '1\n');
+  write('sys/h/b', '2\n');
+  const child = new ReaderProcess({ runDir: at('run'), hangMs: 2_000 });
+  t.teardown(() => child.close());
+  const files = ['a', 'b'].map((name, index) => ({ index, path: at(`sys/h/${name}`) }));
+  const read = async (): Promise<readonly Answer[]> => {
+    const heard: Answer[] = [];
+    t.strictSame(await child.read(1, files, (answers) => heard.push(...answers)), { how: 'done' });
+    return heard;
+  };
+  t.equal((await read()).length, 2);
+  t.strictSame(await read(), []);
+  write('sys/h/b', '3\n');
+  t.strictSame(await read(), [{ index: 1, entry: { text: '3\n' }, vanished: false }]);
 });
 
 t.test('without a folder for the progress file every file says so', async (t) => {
