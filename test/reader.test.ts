@@ -2,89 +2,28 @@
  * Files that may hang, with FIFOs that nobody writes to: only the hung file loses its value, the loop
  * never waits, and no child outlives its purpose.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import t, { type Test } from 'tap';
-import type { ReadPort, ReadPorts, SpecialRead } from '../agent/ports/port.ts';
-import { openProbe, type Probe } from '../agent/probe.ts';
+import t from 'tap';
+import { openProbe } from '../agent/probe.ts';
+import { ReaderProcess } from '../agent/reader/process.ts';
+import type { Answer } from '../agent/reader/protocol.ts';
 import { HangReader } from '../agent/reader/reader.ts';
-import type { Entry, Snapshot, Source } from '../collectors/lib/collector.ts';
-
-const nothing: ReadPort<SpecialRead> = {
-  read: async () => ({ errno: 'ENOSYS' }),
-  close: () => undefined,
-};
-const ports: ReadPorts = {
-  command: nothing,
-  dm: nothing,
-  multipathd: nothing,
-  kmsg: nothing,
-  reach: nothing,
-};
+import type { Source } from '../collectors/lib/collector.ts';
+import {
+  childrenOf,
+  descriptors,
+  mkfifo,
+  NO_PORTS,
+  object,
+  place,
+  sourceOf,
+  until,
+} from './place.ts';
 
 function source(glob: string): Source {
-  return {
-    name: 'meters',
-    reads: [{ kind: 'file', root: 'sys', glob, mayHang: true }],
-    wakes: [],
-    everyMs: 1_000,
-    staleMs: 3_000,
-    parse: () => ({ kind: 'none', why: 'a test' }),
-  };
-}
-
-interface Place {
-  readonly probe: Probe;
-  readonly folder: string;
-  readonly write: (path: string, text: string) => void;
-  readonly at: (path: string) => string;
-}
-
-function place(t: Test): Place {
-  const folder = t.testdir({ sys: {}, run: {} });
-  const at = (path: string): string => join(folder, path);
-  const roots = { proc: at('proc'), sys: at('sys'), dev: at('dev'), run: at('run') };
-  const probe = openProbe({ roots, ports, runDir: at('run') });
-  t.teardown(() => probe.close());
-  const write = (path: string, text: string): void => {
-    mkdirSync(dirname(at(path)), { recursive: true });
-    writeFileSync(at(path), text);
-  };
-  return { probe, folder, write, at };
-}
-
-function mkfifo(path: string): void {
-  const { status } = spawnSync('/usr/bin/mkfifo', [path]);
-  if (status !== 0) throw new Error(`mkfifo ${path}`);
-}
-
-/** Processes whose parent is the given one. */
-function childrenOf(parent: number): readonly number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/u.test(name))
-    .filter((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] === String(parent);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-async function until(what: () => boolean | Promise<boolean>, ms: number): Promise<boolean> {
-  for (let waited = 0; waited < ms; waited += 20) {
-    if (await what()) return true;
-    await pause(20);
-  }
-  return what();
-}
-
-function object(snapshot: Snapshot): Record<string, Entry> {
-  return Object.fromEntries(snapshot);
+  return sourceOf({ kind: 'file', root: 'sys', glob, mayHang: true });
 }
 
 t.test('no child without a file that may hang', async (t) => {
@@ -189,7 +128,6 @@ t.test('a file that hangs: only it changes, nobody waits, it comes back', async 
 t.test('sources do not lose their values to the hung file of another', async (t) => {
   const { probe, write, at } = place(t);
   write('sys/good/value', '1\n');
-  mkdirSync(at('sys/bad'));
   mkfifo(at('sys/bad/one'));
   mkfifo(at('sys/bad/two'));
   write('sys/worse/value', '2\n');
@@ -220,7 +158,6 @@ t.test('a child that dies is replaced; its file is no value', async (t) => {
 
 t.test('a child that dies in a read: that file is not tried in the same breath', async (t) => {
   const { probe, write, at } = place(t);
-  mkdirSync(at('sys/h'));
   mkfifo(at('sys/h/a'));
   write('sys/h/b', '1\n');
   const meters = source('h/*');
@@ -234,6 +171,24 @@ t.test('a child that dies in a read: that file is not tried in the same breath',
     'sys/h/b': { text: '1\n' },
   });
   t.equal(probe.counts().quarantined, 1);
+});
+
+t.test('the child says only what changed', async (t) => {
+  const { at, write } = place(t);
+  write('sys/h/a', '1\n');
+  write('sys/h/b', '2\n');
+  const child = new ReaderProcess({ runDir: at('run'), hangMs: 2_000 });
+  t.teardown(() => child.close());
+  const files = ['a', 'b'].map((name, index) => ({ index, path: at(`sys/h/${name}`) }));
+  const read = async (): Promise<readonly Answer[]> => {
+    const heard: Answer[] = [];
+    t.strictSame(await child.read(1, files, (answers) => heard.push(...answers)), { how: 'done' });
+    return heard;
+  };
+  t.equal((await read()).length, 2);
+  t.strictSame(await read(), []);
+  write('sys/h/b', '3\n');
+  t.strictSame(await read(), [{ index: 1, entry: { text: '3\n' }, vanished: false }]);
 });
 
 t.test('without a folder for the progress file every file says so', async (t) => {
@@ -254,7 +209,6 @@ t.test('more hung files than one read can wait for', async (t) => {
   const reader = new HangReader({ runDir: at('run'), hangMs: 2_000 });
   t.teardown(() => reader.close());
   for (const name of ['1', '2', '3']) {
-    mkdirSync(at(`sys/${name}`));
     mkfifo(at(`sys/${name}/value`));
   }
   write('sys/4/value', '4\n');
@@ -279,12 +233,11 @@ t.test('more hung files than one read can wait for', async (t) => {
 });
 
 t.test('closing ends the children, hung ones too, and leaves no descriptor', async (t) => {
-  const { folder, write, at } = place(t);
+  const { roots, write, at } = place(t);
   write('sys/h/a', '1\n');
   mkfifo(at('sys/h/fifo'));
-  const roots = { proc: folder, sys: at('sys'), dev: folder, run: at('run') };
   const cycle = async (): Promise<void> => {
-    const probe = openProbe({ roots, ports, runDir: at('run') });
+    const probe = openProbe({ roots, ports: NO_PORTS, runDir: at('run') });
     const underWay = probe.read(source('h/*'));
     await pause(500);
     const children = childrenOf(process.pid);
@@ -295,20 +248,20 @@ t.test('closing ends the children, hung ones too, and leaves no descriptor', asy
     t.equal(probe.counts().readers, 0);
   };
   await cycle();
-  const before = readdirSync('/proc/self/fd').length;
+  const before = descriptors();
   await cycle();
-  t.equal(readdirSync('/proc/self/fd').length, before);
+  t.equal(descriptors(), before);
 });
 
 for (const hangs of [false, true]) {
   t.test(`an agent that is killed leaves no ${hangs ? 'hung' : 'idle'} child`, async (t) => {
-    const { folder, write, at } = place(t);
+    const { roots, write, at } = place(t);
     write('sys/h/a', '1\n');
     if (hangs) mkfifo(at('sys/h/b'));
     const agent = new URL('../agent/reader/reader.js', import.meta.url).href;
     const script = `
       const { HangReader } = await import(${JSON.stringify(agent)});
-      const reader = new HangReader({ runDir: ${JSON.stringify(folder)}, hangMs: 60000 });
+      const reader = new HangReader({ runDir: ${JSON.stringify(roots.run)}, hangMs: 60000 });
       const list = reader.list();
       reader.setPaths(list, ${JSON.stringify([at('sys/h/a'), ...(hangs ? [at('sys/h/b')] : [])])});
       reader.read(list, 0).then(() => console.log('read'));

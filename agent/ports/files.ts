@@ -4,7 +4,16 @@
  * into an errno; it knows nothing of globs or sources. Used by the probe (opened so that nothing can
  * block) and by the reader child (opened so that what hangs does hang, there).
  */
-import { closeSync, constants, fstatSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import type { Entry } from '../../collectors/lib/collector.ts';
 import { errnoOf } from './glob.ts';
 
@@ -51,6 +60,17 @@ export function sameEntry(a: Entry | undefined, b: Entry): boolean {
   return 'errno' in b && a.errno === b.errno && a.why === b.why;
 }
 
+/** Half of the descriptors this process may open belong to others, whatever KEPT_MAX says. */
+function keptMaxHere(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    const soft = /^Max open files\s+(\d+)/mu.exec(limits)?.[1];
+    return soft === undefined ? KEPT_MAX : Math.min(KEPT_MAX, Math.floor(Number(soft) / 2));
+  } catch {
+    return KEPT_MAX;
+  }
+}
+
 function kernelOf(path: string): KeptFile['kernel'] {
   const { type } = statfsSync(path);
   if (type === SYSFS) return 'sysfs';
@@ -66,7 +86,7 @@ export class KeptFiles {
   /** `mayBlock`: open without O_NONBLOCK, and FIFOs too; only for a process that can be killed. */
   constructor(options: { readonly mayBlock: boolean; readonly keptMax?: number }) {
     this.#mayBlock = options.mayBlock;
-    this.#keptMax = options.keptMax ?? KEPT_MAX;
+    this.#keptMax = options.keptMax ?? keptMaxHere();
   }
 
   /** Descriptors open now. */

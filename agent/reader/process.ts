@@ -69,6 +69,8 @@ export class ReaderProcess {
   #run: Run | undefined;
   #timer: NodeJS.Timeout | undefined;
   #runs = 0;
+  /** One late timer of a run is our own fault; a loop that is always late must still find what hangs. */
+  #excused = false;
   #ended = false;
   #sent: Map<number, readonly ListedFile[]> = new Map();
   readonly exited: Promise<void>;
@@ -120,6 +122,7 @@ export class ReaderProcess {
         this.#run = undefined;
         resolve(how);
       };
+      this.#excused = false;
       this.#run = { number, startedMs: monotonicMs(), answer, end };
       if (this.#sent.get(list) !== files) {
         this.#sent.set(list, files);
@@ -198,7 +201,8 @@ export class ReaderProcess {
     if (run === undefined) return;
     const at = this.#progress();
     const nowMs = monotonicMs();
-    if (late) {
+    if (late && !this.#excused) {
+      this.#excused = true;
       this.#watch(this.#hangMs);
     } else if (at?.run === run.number && at.index !== IDLE) {
       const ageMs = nowMs - at.sinceMs;
