@@ -144,11 +144,11 @@ t.test('an answer that is cut is not believed', (t) => {
   answer(buffer, whole.subarray(0, 60), { targets: 1 }, true);
   buffer.fill(0x41, DM_IOCTL_BYTES + 60);
   t.equal(decodeTargets(true, buffer), undefined, 'a text without an end');
-  const list = nameList([{ dev: dev(253, 0), name: 'a' }], true);
+  const list = nameList([{ dev: dev(253, 0), name: 'abcd' }], true);
   new DataView(list.buffer, list.byteOffset).setUint32(8, 1_000_000, true);
   answer(buffer, list, {}, true);
   t.equal(decodeDevices(true, buffer), undefined, 'an offset out of the buffer');
-  new DataView(list.buffer, list.byteOffset).setUint32(8, 4, true);
+  new DataView(list.buffer, list.byteOffset).setUint32(8, 8, true);
   answer(buffer, list, {}, true);
   t.equal(decodeDevices(true, buffer), undefined, 'an offset into itself');
   new DataView(buffer.buffer).setUint32(12, 1_000_000, true);

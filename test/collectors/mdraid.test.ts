@@ -152,6 +152,8 @@ t.test('a bad array hides no good one', (t) => {
   t.match(reading('md1'), { health: 'ok' });
   t.match(reading('md8'), { health: 'unknown', why: /wibbling/u });
   t.match(reading('md9'), { health: 'unknown', why: /EIO/u });
+  const odd = 'Personalities : \nmd0 : active raid1 sdb1{1} sda1[0]\nunused devices: <none>\n';
+  t.match(parseMdstat(odd)?.get('md0')?.problem, /sdb1\{1\}/u, 'a member in a form of its own');
   t.equal(seen('bad-line').group('md9'), undefined, 'nothing read is not a count of none');
   t.end();
 });
@@ -162,6 +164,9 @@ t.test('firmware RAID: the container is no array, its disks no spares', (t) => {
   t.strictSame([...members('md126')].sort(), ['sda ok', 'sdb ok']);
   t.match(reading('sda'), { facts: { role: 'copy', array: 'md126' } });
   t.match(reading('sdc'), { facts: { role: 'spare', array: 'md127' } });
+  const mdstat = 'Personalities : \nmd127 : inactive sda[0](S)\nunused devices: <none>\n';
+  const first = seen('imsm', [['proc/mdstat', { text: mdstat }]]);
+  t.match(first.reading('sda'), { facts: { role: 'copy' } }, 'also when the container comes first');
   t.equal(reading('md126')?.component, 'array/2f1c9a70:51d04e6b:8c3377aa:90be6d12');
   t.end();
 });

@@ -98,6 +98,8 @@ t.test('a bad line hides no map, and counts for nothing', (t) => {
   t.match(reading(bad, 'mpatha'), { health: 'unknown' });
   t.match(reading(bad, 'mpathb'), { health: 'ok' });
   t.match(reading(bad, 'mpathc'), { health: 'failed' });
+  const [longer] = parseDmStatus('253:3 x: 0 8 multipath 0 0 1 1 A 0 1 0 8:0 A 0 and more');
+  t.equal(longer?.paths, undefined, 'words left over are words not understood');
   t.strictSame(
     bad.groups.map(({ name }) => name),
     ['mpathb', 'mpathc'],
