@@ -67,7 +67,7 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     operands: [],
     flags: [{ name: 'watch', about: 'stay, and show changes' }, JSON_FLAG, CONFIG, RUN],
     example: 'nospof status --watch',
-    notes: [],
+    notes: ['Exit status 1: something is exposed, lost or unknown. 2: that cannot be told.'],
   },
   capture: {
     about: 'write what a collector reads here into files, for a bug report',

@@ -2,11 +2,10 @@
  * Tells the running agent that an absent component will not come back, so that it is no longer missed.
  * The agent decides: one that is still there cannot be forgotten.
  */
+import { FORMATS } from '../config/words.ts';
 import type { ParsedArgs } from './args.ts';
 import { ask, findSocket } from './client.ts';
 import { complain, print } from './print.ts';
-
-const COMPONENT = /^[a-z][a-z0-9_-]*(\/[A-Za-z0-9._:@+-]{1,120})+$/u;
 
 /** What the agent says of its refusal, if it says anything. */
 function reason(body: string): string | undefined {
@@ -20,10 +19,9 @@ function reason(body: string): string | undefined {
 
 export async function run(args: ParsedArgs): Promise<number> {
   const [component = ''] = args.operands;
-  if (component.length > 300 || !COMPONENT.test(component)) {
-    complain(
-      `'${component.slice(0, 80)}' is no component (write KIND/NAME as nospof status shows it)`,
-    );
+  const complaint = FORMATS.component?.(component);
+  if (complaint !== undefined) {
+    complain(`${complaint.message} (write KIND/NAME as nospof status shows it)`);
     return 2;
   }
   const socket = await findSocket(args);

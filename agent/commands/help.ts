@@ -12,8 +12,8 @@ export interface HelpEntry {
 const EXIT_STATUS = [
   'Exit status:',
   '  0   done',
-  '  1   could not be done here: no agent answers, or it refused',
-  '  2   the command line, the configuration or a folder is wrong',
+  '  1   could not be done: no agent answers, or it refused; for status: not all is redundant',
+  '  2   the command line, the configuration or a folder is wrong; for status: nothing is known',
   '  70  a bug in nospof: please report what it printed',
 ];
 
