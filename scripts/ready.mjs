@@ -78,12 +78,9 @@ if (verb === 'test') {
         file.endsWith('.test.js') && existsSync(join(root, 'test', file.replace(/js$/u, 'ts'))),
     )
     .map((file) => `dist/test/${file}`);
-  const files = rest.some((word) => !word.startsWith('-')) ? rest : [...rest, ...all.sort()];
-  const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
-  process.exit(
-    spawnSync(process.execPath, [tap, 'run', ...files], { cwd: root, stdio: 'inherit' }).status ??
-      1,
-  );
+  const { runTests } = await import('./test.mjs');
+  process.chdir(root);
+  process.exit(await runTests(rest.length > 0 ? rest : all.sort()));
 }
 const script = verb === 'bench' ? 'dist/test/bench/main.js' : 'dist/agent/main.js';
 process.argv = [
