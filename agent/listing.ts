@@ -5,9 +5,9 @@
 import { join } from 'node:path';
 import type { Entry, Root } from '../collectors/lib/collector.ts';
 import type { Roots } from '../rules/config.ts';
+import { monotonicMs } from './ports/clock.ts';
 import { sameEntry } from './ports/files.ts';
 import { listGlob } from './ports/glob.ts';
-import { monotonicMs } from './reader/protocol.ts';
 
 /** A listing is made anew after this long even if nothing asked for it. */
 export const RELIST_MS = 30_000;

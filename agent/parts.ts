@@ -6,6 +6,7 @@ import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Entry, Read, Source } from '../collectors/lib/collector.ts';
 import type { Roots } from '../rules/config.ts';
 import { type Keeping, type Matched, openListing, regroup } from './listing.ts';
+import { monotonicMs } from './ports/clock.ts';
 import {
   type KeptFile,
   type KeptFiles,
@@ -17,7 +18,6 @@ import { errnoOf, exists } from './ports/glob.ts';
 import { type KeptLink, keptLink, readLink } from './ports/links.ts';
 import type { ReadPorts, SpecialRead } from './ports/port.ts';
 import { within } from './ports/within.ts';
-import { monotonicMs } from './reader/protocol.ts';
 import type { HangReader } from './reader/reader.ts';
 
 /** Reading files takes no more than this of the loop at a time. */

@@ -6,11 +6,11 @@
 import type { Judgement } from './config.ts';
 import type {
   Advice,
+  Component,
   ComponentId,
   Group,
   GroupId,
   GroupReading,
-  Health,
   Ms,
   Observation,
   Picture,
@@ -84,18 +84,7 @@ export interface Memory {
 }
 
 /** A component judged by its own readings, before its dependencies have a say. */
-export interface Own {
-  readonly kind: string;
-  readonly name: string;
-  readonly health: Health;
-  readonly why: string;
-  readonly gauges: Readonly<Record<string, number>>;
-  readonly facts: Readonly<Record<string, string>>;
-  readonly needs: readonly ComponentId[];
-  readonly sources: readonly SourceId[];
-  readonly unproven: boolean;
-  readonly ignored: boolean;
-}
+export type Own = Omit<Component, 'id' | 'since'>;
 
 export interface Slot {
   readonly id: ComponentId;

@@ -8,10 +8,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { SOCKET_NAME, SOCKET_PATH_BYTES_MAX } from '../config/defaults.ts';
 
-export const SOCKET_NAME = 'nospof.sock';
-/** sun_path of unix(7) holds 108 bytes with the final zero. */
-const SOCKET_PATH_BYTES_MAX = 107;
 const RETRY_EVERY_MS = 100;
 const CONNECT_DEADLINE_MS = 1_000;
 const RUN_DIR_MODE = 0o755;

@@ -1,9 +1,10 @@
 /** The command `capture`: writes what a collector reads on this machine, for a bug report or a fixture. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { idPart } from '../../rules/model.ts';
 import { captureCollector, writeCaptures } from '../capture.ts';
+import { makeFolder } from '../config/folders.ts';
 import { nearest } from '../config/near.ts';
 import { openReadPorts } from '../ports/all.ts';
 import { version } from '../version.ts';
@@ -27,7 +28,7 @@ export async function run(args: ParsedArgs): Promise<number> {
   const out = resolve(args.values.out ?? '.');
   const runDir = await mkdtemp(join(tmpdir(), 'nospof-capture-'));
   try {
-    await mkdir(out, { recursive: true });
+    await makeFolder(out);
     const options = { roots: config.roots, ports: openReadPorts(config), runDir };
     const notes = [
       `nospof ${version()}`,

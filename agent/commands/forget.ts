@@ -2,10 +2,11 @@
  * Tells the running agent that an absent component will not come back, so that it is no longer missed.
  * The agent decides: one that is still there cannot be forgotten.
  */
+import { type Answer, ask } from '../api/client.ts';
 import { FORMATS } from '../config/words.ts';
 import type { ParsedArgs } from './args.ts';
-import { ask, findSocket } from './client.ts';
 import { complain, print } from './print.ts';
+import { findSocket } from './socket.ts';
 
 /** What the agent says of its refusal, if it says anything. */
 function reason(body: string): string | undefined {
@@ -29,9 +30,11 @@ export async function run(args: ParsedArgs): Promise<number> {
     complain(socket.message);
     return 2;
   }
-  const answer = await ask(socket.path, 'POST', '/api/v1/forget', { component });
-  if (!answer.ok) {
-    complain(answer.message);
+  let answer: Answer;
+  try {
+    answer = await ask(socket.path, '/api/v1/forget', JSON.stringify({ component }));
+  } catch (error) {
+    complain((error as Error).message);
     return 1;
   }
   if (answer.status < 200 || answer.status > 299) {

@@ -13,10 +13,10 @@ import { durationText } from '../../exporters/status/words.ts';
 import type { Picture, Vitals } from '../../rules/model.ts';
 import { askWorld, follow, NoAgentError } from '../api/client.ts';
 import type { ParsedArgs } from './args.ts';
-import { findSocket } from './client.ts';
 import { type Output, screenText } from './live.ts';
 import { complain } from './print.ts';
 import { setUp } from './setup.ts';
+import { findSocket } from './socket.ts';
 
 export type StatusCode = 0 | 1 | 2;
 

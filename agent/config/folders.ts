@@ -75,21 +75,21 @@ async function tryWriting(folder: string): Promise<void> {
  * Makes a folder and what is missing above it, each tried twice at most. `mkdir` with `recursive` will
  * not do: below /proc, where making answers ENOENT though the parent exists, Node retries for ever.
  */
-async function make(folder: string, again = true): Promise<void> {
+export async function makeFolder(folder: string, again = true): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'EEXIST') return;
     if (code !== 'ENOENT' || !again || dirname(folder) === folder) throw error;
-    await make(dirname(folder));
-    await make(folder, false);
+    await makeFolder(dirname(folder));
+    await makeFolder(folder, false);
   }
 }
 
 async function prepare(folder: string, uid: number): Promise<Complaint | undefined> {
   try {
-    await make(folder);
+    await makeFolder(folder);
     const complaint =
       statComplaint(folder, await lstat(folder), uid) ?? (await parentComplaint(folder));
     if (complaint !== undefined) return complaint;

@@ -54,11 +54,6 @@ export type WorkerMessage =
   | { readonly kind: 'wakes'; readonly wakes: readonly KernelWake[]; readonly atMs: number }
   | { readonly kind: 'trouble'; readonly why: string };
 
-/** CLOCK_MONOTONIC in milliseconds, the same on every thread (unlike `performance.now`). */
-export function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
-}
-
 /** The symbolic errno of an error thrown by `node:fs`, else its message. */
 export function errorName(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads';
 import type { Wake } from '../../collectors/lib/collector.ts';
 import type { Roots } from '../../rules/config.ts';
 import { type Ms, ms } from '../../rules/model.ts';
+import { monotonicMs } from '../ports/clock.ts';
 import { closeDescriptors, openDescriptors } from './descriptors.ts';
 import { pathFits } from './glob.ts';
 import { openLibc } from './libc.ts';
@@ -18,7 +19,6 @@ import {
   errorName,
   type KernelFds,
   type KernelWake,
-  monotonicMs,
   type WorkerMessage,
   type WorkerStart,
 } from './message.ts';

@@ -7,6 +7,7 @@
 
 import { constants } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
+import { monotonicMs } from '../ports/clock.ts';
 import {
   drainKmsg,
   drainRoutes,
@@ -17,13 +18,7 @@ import {
 } from './drain.ts';
 import { type WatchedFile, WatchedFiles } from './files.ts';
 import { type Libc, openLibc, POLLIN, POLLNVAL, POLLPRI } from './libc.ts';
-import {
-  CELL,
-  type KernelWake,
-  monotonicMs,
-  type WorkerMessage,
-  type WorkerStart,
-} from './message.ts';
+import { CELL, type KernelWake, type WorkerMessage, type WorkerStart } from './message.ts';
 
 /** The longest wait; what `process.exit` may have to wait for. */
 const POLL_MS = 500;

@@ -6,7 +6,7 @@
  */
 import type { Entry, Read } from '../../collectors/lib/collector.ts';
 import type { Roots } from '../../rules/config.ts';
-import { monotonicMs } from '../reader/protocol.ts';
+import { monotonicMs } from './clock.ts';
 import { exists, listGlob } from './glob.ts';
 import type { ReadPort } from './port.ts';
 import { findProgram, PROGRAM_FOLDERS, type Program } from './programs.ts';

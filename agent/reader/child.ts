@@ -5,6 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { monotonicMs } from '../ports/clock.ts';
 import {
   FILE_BYTES_MAX,
   type KeptFile,
@@ -15,7 +16,6 @@ import {
 import {
   type Answer,
   IDLE,
-  monotonicMs,
   type Order,
   PROGRESS_BYTES,
   PROGRESS_FD,

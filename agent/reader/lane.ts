@@ -4,9 +4,10 @@
  * folders first, because what shares a device with the hung file is likely to hang as well.
  */
 import type { Entry } from '../../collectors/lib/collector.ts';
+import { monotonicMs } from '../ports/clock.ts';
 import { errnoOf } from '../ports/glob.ts';
 import { type ListedFile, ReaderProcess } from './process.ts';
-import { type Answer, monotonicMs } from './protocol.ts';
+import type { Answer } from './protocol.ts';
 
 /** Killed children that the kernel still holds; beyond this no more are made. */
 export const STUCK_MAX = 16;

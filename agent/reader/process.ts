@@ -7,12 +7,12 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, constants, openSync, readSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { monotonicMs } from '../ports/clock.ts';
 import { errnoOf } from '../ports/glob.ts';
 import { within } from '../ports/within.ts';
 import {
   type Answer,
   IDLE,
-  monotonicMs,
   type Order,
   PROGRESS_BYTES,
   type Progress,

@@ -54,8 +54,3 @@ export function readProgress(buffer: Buffer): Progress | undefined {
   if (buffer.readUInt32LE(16) !== run) return undefined;
   return { run, index: buffer.readUInt32LE(4), sinceMs: buffer.readDoubleLE(8) };
 }
-
-/** CLOCK_MONOTONIC in milliseconds, the same in every process of this boot. */
-export function monotonicMs(): number {
-  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
-}

@@ -6,11 +6,11 @@
  */
 import { dirname } from 'node:path';
 import type { Entry } from '../../collectors/lib/collector.ts';
+import { monotonicMs } from '../ports/clock.ts';
 import { sameEntry } from '../ports/files.ts';
 import { within } from '../ports/within.ts';
 import { Lane, type LaneFile, type LaneOptions } from './lane.ts';
 import { CLOSE_MS_MAX, type ReaderProcess } from './process.ts';
-import { monotonicMs } from './protocol.ts';
 
 /** A file that takes longer hangs. I2C takes tens of ms, ACPI and IPMI up to some hundred. */
 export const HANG_MS = 1_000;
