@@ -17,8 +17,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import koffi from 'koffi';
 import t, { type Test } from 'tap';
-import { monotonicMs } from '../agent/kernel/message.ts';
 import { matches } from '../agent/kernel/wakes.ts';
+import { monotonicMs } from '../agent/ports/clock.ts';
 import {
   CHILD,
   cgroups,

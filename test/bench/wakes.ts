@@ -7,8 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { monotonicMs } from '../../agent/kernel/message.ts';
 import { openWakes } from '../../agent/kernel/wakes.ts';
+import { monotonicMs } from '../../agent/ports/clock.ts';
 
 export interface BenchResult {
   readonly name: string;
