@@ -112,6 +112,8 @@ function draw(seen: Seen, broken: string | undefined, options: StatusOptions): v
 /** Draws anew on every event, at most four times in a second, and says when the news stop. */
 async function watch(options: StatusOptions): Promise<StatusCode> {
   let seen: Seen | undefined;
+  /** The news have stopped, so that what was seen is no answer any more. */
+  let silent = false;
   let drawing: Promise<void> | undefined;
   let again = false;
   const refresh = async (): Promise<void> => {
@@ -119,6 +121,7 @@ async function watch(options: StatusOptions): Promise<StatusCode> {
       again = false;
       const { world } = await askWorld(options.socketPath);
       seen = { world, at: performance.now() };
+      silent = false;
       draw(seen, undefined, options);
       await wait(REDRAW_EVERY_MS);
     } while (again && !options.signal.aborted);
@@ -145,10 +148,11 @@ async function watch(options: StatusOptions): Promise<StatusCode> {
       options.note(broken);
       return 2;
     }
+    silent = true;
     draw(seen, broken, options);
     await wait(RETRY_EVERY_MS);
   }
-  return seen === undefined ? 2 : statusCode(seen.world, seen.world.old);
+  return seen === undefined || silent ? 2 : statusCode(seen.world, seen.world.old);
 }
 
 export function status(options: StatusOptions): Promise<StatusCode> {
