@@ -8,12 +8,22 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchCore } from './core.ts';
+import { benchIdle } from './idle.ts';
+import { benchLoop } from './loop.ts';
 import { type Figure, RESULT_FILE, tableOf } from './report.ts';
 import { benchScrape } from './scrape.ts';
+import { benchStart } from './start.ts';
+import { benchWakes } from './wakes.ts';
 
 type Bench = (quick: boolean) => Promise<readonly Figure[]>;
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  core: benchCore,
+  start: benchStart,
+  wakes: benchWakes,
+  idle: benchIdle,
+  loop: benchLoop,
   scrape: benchScrape,
 };
 
