@@ -1,85 +1,123 @@
 /**
- * How long a change of a link takes from its cause to the main thread. In a network namespace of its own
- * a veth is set up and down by a write into its `flags` file (no fork), and the clock runs from just
- * before that write to `onWake`; so the kernel's own work for the change is part of every number.
+ * How long a change of a link takes from its cause to the world that knows it: rtnetlink, the wake
+ * thread, the loop, a fresh read, a step. In a network namespace of its own the whole agent runs, and
+ * another process sets a veth up and down by a write into its `flags` file (no fork). The clock runs from
+ * just before that write, so the kernel's own work for the change is part of every number.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { openWakes } from '../../agent/kernel/wakes.ts';
-import { monotonicMs } from '../../agent/ports/clock.ts';
+import { monotonicNow } from '../../agent/ports/clock.ts';
+import type { Health } from '../../rules/model.ts';
+import { configOf, startHosted } from './hosted.ts';
+import { workFolder } from './process.ts';
+import { type Figure, spread } from './report.ts';
 
-export interface BenchResult {
-  readonly name: string;
-  readonly unit: 'ms';
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-  readonly n: number;
-}
-
-const TOGGLES = 300;
+const WORLD_P99_MS_MAX = 5;
+const TOGGLES = 400;
+const TOGGLES_QUICK = 60;
 const LINK = 'bench0';
-/** Long enough for the last messages of one toggle not to be taken for the first of the next. */
-const QUIET_MS = 10;
-const DEADLINE_MS = 60_000;
+/** Uneven, so that the changes fall everywhere between the agent's own reads. */
+const GAP_MS = 50;
+const GAP_SPREAD_MS = 60;
+const SETTLE_MS = 3_000;
+const DEADLINE_MS = 120_000;
 const IFF_UP = 1;
 
-/** The numbers of a sample, in milliseconds; the percentiles are nearest ranks. */
-function summary(name: string, sample: readonly number[]): BenchResult {
-  const sorted = sample.toSorted((a, b) => a - b);
-  const rank = (share: number): number =>
-    sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
-  return { name, unit: 'ms', p50: rank(0.5), p99: rank(0.99), max: rank(1), n: sorted.length };
+interface Toggle {
+  readonly up: boolean;
+  readonly at: number;
 }
 
-/** Runs inside the namespace. */
-async function measure(): Promise<readonly number[]> {
-  let woken: (nowMs: number) => void = () => undefined;
-  const wakes = await openWakes({
-    roots: { proc: '/proc', sys: '/sys', dev: '/dev', run: '/run' },
-    wakes: [{ on: 'netlink', about: 'link' }],
-    onWake: () => woken(monotonicMs()),
-    onTrouble: (why) => process.stderr.write(`${why}\n`),
-  });
-  if (wakes.mode !== 'kernel') throw new Error('no kernel wakes to measure');
+/** Runs inside the namespace: sets the link up and down and tells when it began each time. */
+async function toggle(count: number): Promise<readonly Toggle[]> {
   const path = `/sys/class/net/${LINK}/flags`;
   const down = Number(readFileSync(path, 'utf8')) & ~IFF_UP;
   const fd = openSync(path, 'w');
-  const sample: number[] = [];
-  for (let toggle = 0; toggle < TOGGLES; toggle += 1) {
-    const seen = new Promise<number>((resolve) => {
-      woken = resolve;
-    });
-    const startMs = monotonicMs();
-    writeSync(fd, `${toggle % 2 === 0 ? down | IFF_UP : down}`, 0);
-    sample.push((await seen) - startMs);
-    await pause(QUIET_MS);
+  const toggles: Toggle[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const up = index % 2 === 0;
+    const text = `${up ? down | IFF_UP : down}`;
+    toggles.push({ up, at: monotonicNow() });
+    writeSync(fd, text, 0);
+    await pause(GAP_MS + GAP_SPREAD_MS * Math.random());
   }
   closeSync(fd);
-  await wakes.close();
-  return sample;
+  return toggles;
 }
 
-/** Cause of a link event to `onWake`. Needs root and iproute2. */
-export async function benchWakes(): Promise<BenchResult> {
+/** The same, run by another process in the namespace. */
+function toggles(prefix: readonly string[], count: number): Promise<readonly Toggle[]> {
+  return new Promise((resolve, reject) => {
+    const own = [process.execPath, fileURLToPath(import.meta.url), 'toggle', `${count}`];
+    const [file = '', ...argv] = [...prefix, ...own];
+    const child = spawn(file, argv, { stdio: ['ignore', 'pipe', 'inherit'], timeout: DEADLINE_MS });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve(JSON.parse(text) as readonly Toggle[]);
+      else reject(new Error(`the toggling process ended with ${code}`));
+    });
+  });
+}
+
+/** From each toggle to the first world after it that shows it, and how many none showed. */
+function latencies(
+  made: readonly Toggle[],
+  changes: readonly { readonly health: Health; readonly at: number }[],
+): { readonly sample: readonly number[]; readonly lost: number } {
+  const sample: number[] = [];
+  for (const [index, { up, at }] of made.entries()) {
+    const end = made[index + 1]?.at ?? Number.POSITIVE_INFINITY;
+    const shown = changes.find(
+      (change) => change.at > at && change.at < end && (change.health !== 'absent') === up,
+    );
+    if (shown !== undefined) sample.push(shown.at - at);
+  }
+  return { sample, lost: made.length - sample.length };
+}
+
+/** Cause of a link event to the world. Needs root and iproute2. */
+export async function benchWakes(quick: boolean): Promise<readonly Figure[]> {
   const name = `nospof-bench-${process.pid}`;
+  const work = workFolder();
   execFileSync('ip', ['netns', 'add', name]);
   try {
     const veth = ['link', 'add', LINK, 'type', 'veth', 'peer', 'name', 'bench1'];
     execFileSync('ip', ['-n', name, ...veth]);
-    const argv = ['netns', 'exec', name, process.execPath, fileURLToPath(import.meta.url)];
-    const output = execFileSync('ip', [...argv, 'measure'], {
-      timeout: DEADLINE_MS,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    return summary('link event to wake', JSON.parse(output.toString()) as readonly number[]);
+    const prefix = ['ip', 'netns', 'exec', name];
+    const config = configOf(work.path, {});
+    const hosted = await startHosted({ config, api: true, watch: `link/${LINK}` }, prefix);
+    try {
+      await pause(SETTLE_MS);
+      hosted.take();
+      const made = await toggles(prefix, quick ? TOGGLES_QUICK : TOGGLES);
+      await pause(2_000);
+      const { sample, lost } = latencies(made, hosted.changes);
+      const inside = hosted.take().filter(({ of }) => of === 'wake_to_world');
+      const bench = 'wakes';
+      const limit = { p99: WORLD_P99_MS_MAX };
+      return [
+        ...spread({ bench, what: 'link event to world', unit: 'ms' }, sample, limit),
+        { bench, what: 'events no world showed', value: lost, unit: 'count', atMost: 0 },
+        ...spread(
+          { bench, what: 'of it from wake to world, all sources', unit: 'ms' },
+          inside.map(({ seconds }) => 1000 * seconds),
+        ),
+      ];
+    } finally {
+      await hosted.stop();
+    }
   } finally {
     execFileSync('ip', ['netns', 'del', name]);
+    work.remove();
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2] === 'measure') {
-  process.stdout.write(JSON.stringify(await measure()));
+if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2] === 'toggle') {
+  process.stdout.write(JSON.stringify(await toggle(Number(process.argv[3]))));
 }
