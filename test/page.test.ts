@@ -102,7 +102,7 @@ t.test('the policy names exactly the script and style of the page', (t) => {
   const html = page(richPicture());
   const policy = SECURITY_HEADERS['content-security-policy'] ?? '';
   for (const tag of ['style', 'script']) {
-    const text = new RegExp(`<${tag}>([sS]*?)</${tag}>`, 'u').exec(html)?.[1] ?? '';
+    const text = new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`, 'u').exec(html)?.[1] ?? '';
     t.match(policy, `sha256-${createHash('sha256').update(text).digest('base64')}`, tag);
   }
   t.notMatch(policy, 'unsafe');
