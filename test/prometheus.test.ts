@@ -61,7 +61,8 @@ async function full(format: 'text' | 'openmetrics', picture: Picture): Promise<s
   const renderer = createRenderer({ seriesMax: 20_000 });
   renderer.update(picture, 1.7e12);
   const own = createOwnMetrics();
-  own.observe([{ of: 'step', seconds: 0.0003 }], VITALS);
+  own.observe([{ of: 'step', seconds: 0.0003 }]);
+  own.count(VITALS);
   return (await own.render(format)) + renderer.render(format);
 }
 

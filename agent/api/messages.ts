@@ -30,7 +30,7 @@ export interface ApiLimits {
 export const API_LIMITS: ApiLimits = {
   oldAfterMs: 10_000,
   ackDeadlineMs: 30_000,
-  feedEveryMs: 50,
+  feedEveryMs: 1_000,
   restartFirstMs: 100,
   restartLongestMs: 30_000,
   stableAfterMs: 60_000,

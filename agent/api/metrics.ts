@@ -4,6 +4,7 @@
  */
 import { createRenderer } from '../../exporters/prometheus/render.ts';
 import type { Format } from '../../exporters/prometheus/text.ts';
+import type { Picture, Vitals } from '../../rules/model.ts';
 import type { ChildSettings } from './messages.ts';
 import { createOwnMetrics } from './own-metrics.ts';
 import type { MetricsSource } from './state.ts';
@@ -23,14 +24,20 @@ export function formatOf(accept: string | undefined): Format {
 export function openMetrics({ seriesMax }: Pick<ChildSettings, 'seriesMax'>): MetricsSource {
   const renderer = createRenderer({ seriesMax });
   const own = createOwnMetrics();
+  let newest: { readonly picture: Picture; readonly vitals: Vitals } | undefined;
   return {
+    // Lines are made when somebody asks: an agent nobody scrapes must cost next to nothing.
     update: (picture, vitals, samples) => {
-      renderer.update(picture, vitals.wallOffsetMs);
-      const drops = { ...vitals.drops, series: renderer.dropped() };
-      own.observe(samples, { ...vitals, drops });
+      newest = { picture, vitals };
+      own.observe(samples);
     },
     content: async (accept) => {
       const format = formatOf(accept);
+      if (newest !== undefined) {
+        const { picture, vitals } = newest;
+        renderer.update(picture, vitals.wallOffsetMs);
+        own.count({ ...vitals, drops: { ...vitals.drops, series: renderer.dropped() } });
+      }
       const body = (await own.render(format)) + renderer.render(format);
       return { type: TYPES[format], body: format === 'openmetrics' ? `${body}# EOF\n` : body };
     },

@@ -7,7 +7,9 @@ import type { Format } from '../../exporters/prometheus/text.ts';
 import type { Sample, Vitals } from '../../rules/model.ts';
 
 export interface OwnMetrics {
-  readonly observe: (samples: readonly Sample[], vitals: Vitals) => void;
+  readonly observe: (samples: readonly Sample[]) => void;
+  /** Brings the counters up to what the agent says. */
+  readonly count: (vitals: Vitals) => void;
   readonly render: (format: Format) => Promise<string>;
 }
 
@@ -71,8 +73,10 @@ export function createOwnMetrics(): OwnMetrics {
   });
   let last: Vitals | undefined;
   return {
-    observe: (samples, vitals) => {
+    observe: (samples) => {
       for (const { of, seconds } of samples) histograms.get(of)?.observe(seconds);
+    },
+    count: (vitals) => {
       raise(steps, {}, last?.steps ?? 0, vitals.steps);
       raise(wakes, {}, last?.wakes ?? 0, vitals.wakes);
       for (const [what, count] of Object.entries(vitals.drops)) {
