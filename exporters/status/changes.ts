@@ -77,8 +77,44 @@ function sightChange(now: Sight, before: Sight | undefined): Change | undefined 
   };
 }
 
+/** True when every item is the one before it in the same place, or says the same. */
+function alike<T extends { readonly id: string }>(
+  before: readonly T[],
+  now: readonly T[],
+  same: (one: T, other: T) => boolean,
+): boolean {
+  if (before === now) return true;
+  if (before.length !== now.length) return false;
+  return now.every((item, place) => {
+    const old = before[place];
+    return old === item || (old !== undefined && old.id === item.id && same(old, item));
+  });
+}
+
+/** Nothing that a line or the headline is made of differs; most pictures bring numbers alone. */
+function isQuiet(before: Picture, now: Picture): boolean {
+  return (
+    alike(
+      before.components,
+      now.components,
+      (a, b) => a.health === b.health && a.unproven === b.unproven && a.ignored === b.ignored,
+    ) &&
+    alike(
+      before.groups,
+      now.groups,
+      (a, b) =>
+        a.standing === b.standing &&
+        a.degraded === b.degraded &&
+        a.margin.low === b.margin.low &&
+        a.members === b.members,
+    ) &&
+    alike(before.sights, now.sights, (a, b) => a.state === b.state)
+  );
+}
+
 /** All changes from one picture to the next, groups first: what is lost matters before what failed. */
 export function changesOf(before: Picture | undefined, now: Picture): readonly Change[] {
+  if (before !== undefined && isQuiet(before, now)) return [];
   const index: ComponentIndex = new Map(now.components.map((item) => [item.id, item]));
   const components = byId(before?.components ?? []);
   const groups = byId(before?.groups ?? []);
