@@ -148,17 +148,19 @@ const observation = fc
     ),
   );
 
-t.test('kept lines are those a fresh renderer makes', (t) => {
+t.test('kept lines are those a fresh renderer makes, also when series run short', (t) => {
   const sorted = (text: string): readonly string[] => text.split('\n').sort();
-  const history = fc.property(fc.array(observation, { maxLength: 8 }), (all) => {
+  const limit = fc.constantFrom(20, 30, 40, 50, 1000);
+  const history = fc.property(fc.array(observation, { maxLength: 8 }), limit, (all, seriesMax) => {
     let world = worldOf();
-    const kept = createRenderer({ seriesMax: 1000 });
+    const kept = createRenderer({ seriesMax });
     for (const [index, one] of all.entries()) {
       world = after(world, index + 1, read(one, index + 1));
       kept.update(world, 7);
-      const fresh = createRenderer({ seriesMax: 1000 });
+      const fresh = createRenderer({ seriesMax });
       fresh.update(world, 7);
       deepStrictEqual(sorted(kept.render('text')), sorted(fresh.render('text')));
+      deepStrictEqual(kept.dropped(), fresh.dropped());
     }
   });
   t.doesNotThrow(() => fc.assert(history));

@@ -3,7 +3,7 @@
  * changes again; a scrape only joins them, and joins again only the families that changed. So the
  * cost of a scrape follows what changed, not what there is, and nothing is ever read for it.
  */
-import type { Component, Group, Picture } from '../../rules/model.ts';
+import type { Picture } from '../../rules/model.ts';
 import {
   adviceLines,
   componentLines,
@@ -29,16 +29,26 @@ interface Kept {
   body: string | undefined;
 }
 
+/** Lines of one thing, and how many series of it found no room. */
+interface Owned {
+  readonly lines: readonly Lines[];
+  readonly dropped: number;
+}
+
 interface Store {
   readonly families: Map<string, Kept>;
-  readonly owned: Map<string, readonly Lines[]>;
+  readonly owned: Map<string, Owned>;
   series: number;
   dropped: number;
+  /** Room came or went while series are short: who gets it is to be decided from the start. */
+  disputed: boolean;
 }
 
 function emptyStore(): Store {
-  return { families: new Map(), owned: new Map(), series: 0, dropped: 0 };
+  return { families: new Map(), owned: new Map(), series: 0, dropped: 0, disputed: false };
 }
+
+const NOTHING: Owned = { lines: [], dropped: 0 };
 
 function keptOf(store: Store, family: Family): Kept {
   const known = store.families.get(family.metric);
@@ -50,12 +60,14 @@ function keptOf(store: Store, family: Family): Kept {
 
 /** Replaces all lines of one thing. */
 function put(store: Store, owner: string, all: readonly Lines[], seriesMax: number): void {
-  const before = store.owned.get(owner) ?? [];
+  const before = store.owned.get(owner) ?? NOTHING;
   const after: Lines[] = [];
-  for (const lines of before) store.series -= lines.series;
+  const seriesBefore = store.series;
+  let dropped = 0;
+  for (const lines of before.lines) store.series -= lines.series;
   for (const lines of all) {
     if (store.series + lines.series > seriesMax) {
-      store.dropped += lines.series;
+      dropped += lines.series;
       continue;
     }
     store.series += lines.series;
@@ -66,19 +78,23 @@ function put(store: Store, owner: string, all: readonly Lines[], seriesMax: numb
     kept.body = undefined;
   }
   const now = new Set(after.map((lines) => lines.family.metric));
-  for (const { family } of before) {
+  for (const { family } of before.lines) {
     if (now.has(family.metric)) continue;
     const kept = keptOf(store, family);
     kept.lines.delete(owner);
     kept.body = undefined;
   }
-  store.owned.set(owner, after);
+  const isShort = store.dropped > 0 || dropped > 0;
+  if (isShort && (dropped !== before.dropped || store.series !== seriesBefore)) {
+    store.disputed = true;
+  }
+  store.dropped += dropped - before.dropped;
+  store.owned.set(owner, { lines: after, dropped });
 }
 
-interface Shown {
-  readonly components: readonly Component[];
-  readonly groups: readonly Group[];
-}
+type Shown = Pick<Picture, 'components' | 'groups' | 'sights' | 'advice'>;
+
+const NOTHING_SHOWN: Shown = { components: [], groups: [], sights: [], advice: [] };
 
 /** Same things in the same places, so that changes can be taken one by one. */
 function alike(
@@ -93,20 +109,26 @@ function alike(
 export function createRenderer(limits: { readonly seriesMax: number }): MetricsRenderer {
   const { seriesMax } = limits;
   let store = emptyStore();
-  let shown: Shown = { components: [], groups: [] };
+  let shown = NOTHING_SHOWN;
 
-  function putAll(picture: Picture, wallOffsetMs: number): void {
-    // What says whether anything can be trusted comes first, in case series run short.
-    for (const sight of picture.sights) {
-      put(store, `sight ${sight.id}`, sightLines(sight, wallOffsetMs), seriesMax);
-    }
+  function putAdvice(picture: Picture): void {
     const advice = new Map(picture.advice.map((one) => [`advice ${one.code} ${one.about}`, one]));
     for (const [owner, one] of advice) put(store, owner, adviceLines(one), seriesMax);
-    for (const [owner, lines] of store.owned) {
+    for (const [owner, { lines }] of store.owned) {
       if (owner.startsWith('advice ') && !advice.has(owner) && lines.length > 0) {
         put(store, owner, [], seriesMax);
       }
     }
+  }
+
+  function putAll(picture: Picture, wallOffsetMs: number): void {
+    // What says whether anything can be trusted comes first, in case series run short.
+    for (const [place, sight] of picture.sights.entries()) {
+      if (sight !== shown.sights[place]) {
+        put(store, `sight ${sight.id}`, sightLines(sight, wallOffsetMs), seriesMax);
+      }
+    }
+    if (picture.advice !== shown.advice) putAdvice(picture);
     for (const [place, group] of picture.groups.entries()) {
       if (group !== shown.groups[place]) {
         put(store, `group ${group.id}`, groupLines(group), seriesMax);
@@ -119,15 +141,22 @@ export function createRenderer(limits: { readonly seriesMax: number }): MetricsR
     }
   }
 
+  function putAnew(picture: Picture, wallOffsetMs: number): void {
+    store = emptyStore();
+    shown = NOTHING_SHOWN;
+    putAll(picture, wallOffsetMs);
+  }
+
   return {
     update: (picture, wallOffsetMs) => {
       const same =
-        alike(shown.components, picture.components) && alike(shown.groups, picture.groups);
-      if (!same || store.dropped > 0) {
-        store = emptyStore();
-        shown = { components: [], groups: [] };
-      }
-      putAll(picture, wallOffsetMs);
+        alike(shown.components, picture.components) &&
+        alike(shown.groups, picture.groups) &&
+        alike(shown.sights, picture.sights);
+      store.disputed = false;
+      if (!same) putAnew(picture, wallOffsetMs);
+      else putAll(picture, wallOffsetMs);
+      if (same && store.disputed) putAnew(picture, wallOffsetMs);
       shown = picture;
     },
     render: (format) => {
