@@ -47,13 +47,22 @@ export interface Part {
   readonly dropped: () => number;
 }
 
+/** True when every one of these was read well: what stands still need not be read again. */
+function allRead(some: Iterable<{ readonly entry?: Entry | undefined }>): boolean {
+  for (const { entry } of some) if (entry === undefined || 'errno' in entry) return false;
+  return true;
+}
+
 /** Files read here, through kept descriptors that cannot block. */
 function filesPart({ roots, files }: Context, read: Extract<Read, { kind: 'file' }>): Part {
   const listing = openListing(roots, read.root, read.glob);
   const keeping: Keeping<KeptFile> = { kept: new Map() };
 
+  let listedNow = true;
+
   function relisted(): boolean {
     const due = listing.due();
+    listedNow = due !== undefined;
     if (due === undefined) return false;
     const changed = regroup(keeping, due.matches, keptFile, (file) => files.drop(file));
     return changed || due.changed;
@@ -83,6 +92,7 @@ function filesPart({ roots, files }: Context, read: Extract<Read, { kind: 'file'
     ...listing,
     refresh: async () => {
       let changed = relisted();
+      if (read.still && !listedNow && allRead(keeping.kept.values())) return changed;
       const gone = new Set<KeptFile>();
       changed = (await pass(keeping.kept.values(), gone)) || changed;
       if (gone.size === 0) return changed;
@@ -136,6 +146,7 @@ function hangingPart(
         matches = due.matches;
       }
       if (due !== undefined || plain) changed = regrouped() || changed;
+      if (read.still && due === undefined && allRead(list.files)) return changed;
       await reader.read(list, staleMs);
       if (list.vanished) listing.relist();
       changed = list.changed || changed;
@@ -167,6 +178,7 @@ function linksPart({ roots }: Context, read: Extract<Read, { kind: 'link' }>): P
         // The folders above may be others now, under the same names.
         for (const link of keeping.kept.values()) link.raw = undefined;
       }
+      if (read.still && due === undefined && keeping.kept.size > 0) return changed;
       for (const link of keeping.kept.values()) {
         if (readLink(link, read.root, roots)) changed = true;
       }

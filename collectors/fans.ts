@@ -19,10 +19,8 @@ export const collector: Collector = {
     {
       name: 'hwmon',
       reads: hwmonReads(
-        'fan*_{input,min,max,target,label,enable,fault}',
-        'fan*_alarm',
-        `{${PWMS}}`,
-        `{${PWMS}}_enable`,
+        ['fan*_{input,target,fault}', 'fan*_alarm', `{${PWMS}}`],
+        ['fan*_{min,max,label,enable}', `{${PWMS}}_enable`],
       ),
       wakes: [
         { on: 'uevent', subsystem: 'hwmon' },

@@ -219,7 +219,13 @@ export const collector: Collector = {
         {
           kind: 'file',
           root: 'sys',
-          glob: 'block/{sd*,nvme*,dasd*,vd*}/device/{state,access_state,vendor,model,wwid}',
+          glob: 'block/{sd*,nvme*,dasd*,vd*}/device/{state,access_state}',
+        },
+        {
+          kind: 'file',
+          root: 'sys',
+          glob: 'block/{sd*,nvme*,dasd*,vd*}/device/{vendor,model,wwid}',
+          still: true,
         },
         ...DEVICE_READS,
       ],

@@ -185,14 +185,15 @@ export const collector: Collector = {
     {
       name: 'sysfs',
       reads: [
-        { kind: 'link', root: 'sys', glob: 'class/net/*' },
+        { kind: 'link', root: 'sys', glob: 'class/net/*', still: true },
         { kind: 'link', root: 'sys', glob: 'class/net/*/master' },
-        { kind: 'link', root: 'sys', glob: 'class/net/*/device/driver' },
+        { kind: 'link', root: 'sys', glob: 'class/net/*/device/driver', still: true },
         {
           kind: 'file',
           root: 'sys',
-          glob: 'class/net/*/{operstate,flags,carrier_changes,carrier_up_count,carrier_down_count,address,iflink,uevent}',
+          glob: 'class/net/*/{operstate,flags,carrier_changes,carrier_up_count,carrier_down_count}',
         },
+        { kind: 'file', root: 'sys', glob: 'class/net/*/{address,iflink,uevent}', still: true },
         {
           kind: 'file',
           root: 'sys',
@@ -208,8 +209,8 @@ export const collector: Collector = {
         { on: 'netlink', about: 'link' },
         { on: 'uevent', subsystem: 'net' },
       ],
-      everyMs: 2_000,
-      staleMs: 10_000,
+      everyMs: 5_000,
+      staleMs: 20_000,
       parse: parseSysfs,
     },
     {
@@ -217,7 +218,7 @@ export const collector: Collector = {
       // as a driver holds that lock, so it is asked apart, in a child, and less often.
       name: 'driver',
       reads: [
-        { kind: 'link', root: 'sys', glob: 'class/net/*' },
+        { kind: 'link', root: 'sys', glob: 'class/net/*', still: true },
         { kind: 'file', root: 'sys', glob: 'class/net/*/{flags,carrier_up_count}' },
         { kind: 'file', root: 'sys', glob: 'class/net/*/bonding_slave/state' },
         {

@@ -17,11 +17,18 @@ export const collector: Collector = {
       name: 'hwmon',
       // Channels above 4 are no supply's; without the bound each core's temperature would be read.
       reads: hwmonReads(
-        '{in1,in2,in3,in4}_{input,label,alarm,min_alarm,max_alarm,lcrit_alarm,crit_alarm}',
-        '{curr1,curr2,curr3,curr4}_{input,label,alarm,max_alarm,crit_alarm}',
-        '{power1,power2,power3,power4}_{input,label,alarm,max_alarm,crit_alarm}',
-        '{temp1,temp2,temp3}_{input,alarm,max_alarm,crit_alarm}',
-        'fan1_input',
+        [
+          '{in1,in2,in3,in4}_{input,alarm,min_alarm,max_alarm,lcrit_alarm,crit_alarm}',
+          '{curr1,curr2,curr3,curr4}_{input,alarm,max_alarm,crit_alarm}',
+          '{power1,power2,power3,power4}_{input,alarm,max_alarm,crit_alarm}',
+          '{temp1,temp2,temp3}_{input,alarm,max_alarm,crit_alarm}',
+          'fan1_input',
+        ],
+        [
+          '{in1,in2,in3,in4}_label',
+          '{curr1,curr2,curr3,curr4}_label',
+          '{power1,power2,power3,power4}_label',
+        ],
       ),
       wakes: [{ on: 'uevent', subsystem: 'hwmon' }],
       everyMs: 5_000,

@@ -115,17 +115,15 @@ export const collector: Collector = {
     {
       name: 'hwmon',
       reads: hwmonReads(
-        'temp*_{input,max,crit,label,fault,enable}',
-        'temp*_alarm',
-        'in*_{input,min,max,label,fault,enable}',
-        'in*_alarm',
+        ['temp*_{input,fault}', 'temp*_alarm', 'in*_{input,fault}', 'in*_alarm'],
+        ['temp*_{max,crit,label,enable}', 'in*_{min,max,label,enable}'],
       ),
       wakes: [
         { on: 'uevent', subsystem: 'hwmon' },
         { on: 'pollpri', root: 'sys', glob: 'class/hwmon/*/temp*_alarm' },
       ],
-      everyMs: 2_000,
-      staleMs: 10_000,
+      everyMs: 5_000,
+      staleMs: 20_000,
       parse,
     },
   ],

@@ -176,3 +176,45 @@ t.test('a capture reads back as the snapshot', async (t) => {
   });
   t.throws(() => writeCaptures(at('run'), 'case', captures), { code: 'EEXIST' });
 });
+
+t.test(
+  'what stands still is read when listed, and again only until it could be read',
+  async (t) => {
+    const { probe, write, at } = place(t);
+    write('sys/class/hwmon/hwmon0/fan1_label', 'front\n');
+    write('sys/class/hwmon/hwmon0/fan2_label', 'rear\n');
+    for (const mayHang of [{}, { mayHang: true } as const]) {
+      write('sys/class/hwmon/hwmon0/fan1_label', 'front\n');
+      const source = sourceOf({
+        kind: 'file',
+        root: 'sys',
+        glob: 'class/hwmon/*/fan*_label',
+        still: true,
+        ...mayHang,
+      });
+      const first = await probe.read(source);
+      t.strictSame(first.get('sys/class/hwmon/hwmon0/fan1_label'), { text: 'front\n' });
+      write('sys/class/hwmon/hwmon0/fan1_label', 'left\n');
+      t.equal(await probe.read(source), first, 'it is not read each time');
+      probe.relist(source);
+      const second = await probe.read(source);
+      t.strictSame(
+        second.get('sys/class/hwmon/hwmon0/fan1_label'),
+        { text: 'left\n' },
+        'a wake reads it',
+      );
+    }
+    write('sys/class/hwmon/hwmon1/fan1_label', 'x'.repeat(70_000));
+    const big = sourceOf({
+      kind: 'file',
+      root: 'sys',
+      glob: 'class/hwmon/hwmon1/fan*_label',
+      still: true,
+    });
+    t.match((await probe.read(big)).get('sys/class/hwmon/hwmon1/fan1_label'), { errno: 'E2BIG' });
+    write('sys/class/hwmon/hwmon1/fan1_label', 'now\n');
+    t.strictSame((await probe.read(big)).get('sys/class/hwmon/hwmon1/fan1_label'), {
+      text: 'now\n',
+    });
+  },
+);

@@ -148,7 +148,13 @@ export const supply: Source = {
     {
       kind: 'file',
       root: 'sys',
-      glob: 'class/power_supply/*/{type,online,status,health,present,capacity,capacity_level,voltage_now,current_now,power_now,energy_now,energy_full,temp,model_name,manufacturer,serial_number,scope}',
+      glob: 'class/power_supply/*/{online,status,health,present,capacity,capacity_level,voltage_now,current_now,power_now,energy_now,energy_full,temp}',
+    },
+    {
+      kind: 'file',
+      root: 'sys',
+      glob: 'class/power_supply/*/{type,model_name,manufacturer,serial_number,scope}',
+      still: true,
     },
   ],
   wakes: [{ on: 'uevent', subsystem: 'power_supply' }],

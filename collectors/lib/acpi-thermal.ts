@@ -88,13 +88,19 @@ function parse(snapshot: Snapshot): Observation {
 export const thermal: Source = {
   name: 'thermal',
   reads: [
-    { kind: 'file', root: 'sys', glob: 'class/thermal/thermal_zone*/{type,mode}' },
-    { kind: 'file', root: 'sys', glob: 'class/thermal/thermal_zone*/trip_point_*_{type,temp}' },
+    { kind: 'file', root: 'sys', glob: 'class/thermal/thermal_zone*/type', still: true },
+    { kind: 'file', root: 'sys', glob: 'class/thermal/thermal_zone*/mode' },
+    {
+      kind: 'file',
+      root: 'sys',
+      glob: 'class/thermal/thermal_zone*/trip_point_*_{type,temp}',
+      still: true,
+    },
     // ACPI evaluates a firmware method, other drivers sleep on a bus.
     { kind: 'file', root: 'sys', glob: 'class/thermal/thermal_zone*/temp', mayHang: true },
   ],
   wakes: [],
-  everyMs: 2000,
-  staleMs: 10_000,
+  everyMs: 5000,
+  staleMs: 20_000,
   parse,
 };

@@ -10,15 +10,16 @@ import { word } from './snapshot.ts';
 
 /** What `blockDevice` looks into beside the device's own link. */
 export const TRANSPORT_READS: readonly Read[] = [
-  { kind: 'file', root: 'sys', glob: 'block/dm-*/dm/{name,uuid}' },
-  { kind: 'file', root: 'sys', glob: 'block/nvme*/wwid' },
-  { kind: 'file', root: 'sys', glob: 'class/sas_device/*/sas_address' },
-  { kind: 'file', root: 'sys', glob: 'class/fc_remote_ports/*/port_name' },
-  { kind: 'file', root: 'sys', glob: 'class/iscsi_session/*/targetname' },
+  { kind: 'file', root: 'sys', glob: 'block/dm-*/dm/{name,uuid}', still: true },
+  { kind: 'file', root: 'sys', glob: 'block/nvme*/wwid', still: true },
+  { kind: 'file', root: 'sys', glob: 'class/sas_device/*/sas_address', still: true },
+  { kind: 'file', root: 'sys', glob: 'class/fc_remote_ports/*/port_name', still: true },
+  { kind: 'file', root: 'sys', glob: 'class/iscsi_session/*/targetname', still: true },
   {
     kind: 'file',
     root: 'sys',
     glob: 'class/iscsi_connection/*/{persistent_address,persistent_port}',
+    still: true,
   },
 ];
 

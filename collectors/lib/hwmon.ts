@@ -50,19 +50,25 @@ const ALL_ONES: ReadonlySet<number> = new Set(
   [2 ** 32 - 1, 2 ** 31 - 1].flatMap((ones) => [ones, ones * 1e3, ones * 1e6]),
 );
 
-/** Reads of the chips' identities and of attributes. Drivers may sleep on a bus or in firmware. */
-export function hwmonReads(...attributes: readonly string[]): readonly Read[] {
+/**
+ * Reads of the chips' identities and of attributes, those that move and those that stand still (labels,
+ * limits). Drivers may sleep on a bus or in firmware.
+ */
+export function hwmonReads(
+  moving: readonly string[],
+  still: readonly string[] = [],
+): readonly Read[] {
+  const read = (attribute: string): Extract<Read, { kind: 'file' }> => ({
+    kind: 'file',
+    root: 'sys',
+    glob: `class/hwmon/*/${attribute}`,
+    mayHang: true,
+  });
   return [
-    { kind: 'link', root: 'sys', glob: 'class/hwmon/*' },
-    { kind: 'link', root: 'sys', glob: 'class/hwmon/*/device' },
-    ...['name', ...attributes].map(
-      (attribute): Read => ({
-        kind: 'file',
-        root: 'sys',
-        glob: `class/hwmon/*/${attribute}`,
-        mayHang: true,
-      }),
-    ),
+    { kind: 'link', root: 'sys', glob: 'class/hwmon/*', still: true },
+    { kind: 'link', root: 'sys', glob: 'class/hwmon/*/device', still: true },
+    ...['name', ...still].map((attribute): Read => ({ ...read(attribute), still: true })),
+    ...moving.map(read),
   ];
 }
 

@@ -157,7 +157,7 @@ export const health: Source = {
     },
   ],
   wakes: [{ on: 'kmsg' }],
-  everyMs: 2000,
-  staleMs: 10_000,
+  everyMs: 5000,
+  staleMs: 20_000,
   parse,
 };

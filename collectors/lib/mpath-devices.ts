@@ -10,8 +10,8 @@ import { target, word } from './snapshot.ts';
 
 /** Files that `mapDevices` and `pathDevices` look into. */
 export const DEVICE_READS: readonly Read[] = [
-  { kind: 'file', root: 'sys', glob: 'block/{dm-*,sd*,nvme*,dasd*,vd*}/dev' },
-  { kind: 'link', root: 'sys', glob: 'block/{sd*,nvme*,dasd*,vd*}' },
+  { kind: 'file', root: 'sys', glob: 'block/{dm-*,sd*,nvme*,dasd*,vd*}/dev', still: true },
+  { kind: 'link', root: 'sys', glob: 'block/{sd*,nvme*,dasd*,vd*}', still: true },
   ...TRANSPORT_READS,
 ];
 
