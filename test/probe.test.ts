@@ -180,7 +180,7 @@ t.test('a capture reads back as the snapshot', async (t) => {
 t.test(
   'what stands still is read when listed, and again only until it could be read',
   async (t) => {
-    const { probe, write, at } = place(t);
+    const { probe, write } = place(t);
     write('sys/class/hwmon/hwmon0/fan1_label', 'front\n');
     write('sys/class/hwmon/hwmon0/fan2_label', 'rear\n');
     for (const mayHang of [{}, { mayHang: true } as const]) {
