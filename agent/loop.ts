@@ -27,6 +27,9 @@ export const SAMPLES_MAX = 1000;
 /** Reading goes on after the loop had a turn when it took longer than this. */
 export const READING_TURN_MS = 2;
 
+/** Wakes that name nothing list folders anew no more often than this. */
+export const RELIST_MS = 10_000;
+
 export interface LoopOptions {
   readonly watches: readonly Watch[];
   readonly probe: Probe;
@@ -80,6 +83,7 @@ class RunningLoop implements Loop {
   #readyAt: Ms | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = ms(0);
+  #relistedAt = ms(Number.NEGATIVE_INFINITY);
   #turn: NodeJS.Immediate | undefined;
   #closed = false;
   #answered: () => void = () => {};
@@ -116,13 +120,13 @@ class RunningLoop implements Loop {
   wake = (wakes: readonly KernelWake[], at: Ms): void => {
     const now = monotonicNow();
     this.#wakes += wakes.length;
+    const named = wakes.some((one) => one.on === 'uevent' || one.on === 'netlink');
+    // The polling twin says overflow each second: folders are not listed as often.
+    const relists = named || now - this.#relistedAt > RELIST_MS;
+    if (relists) this.#relistedAt = now;
     for (const watch of this.#options.watches) {
-      const woken = watch.source.wakes.some((wake) => wakes.some((one) => matches(wake, one)));
-      const overflow = watch.source.wakes.length > 0 && wakes.some((one) => one.on === 'overflow');
-      if (!woken && !overflow) continue;
-      if (wakes.some((one) => one.on !== 'pollpri' && one.on !== 'kmsg')) {
-        this.#options.probe.relist(watch.source);
-      }
+      if (!watch.source.wakes.some((wake) => wakes.some((one) => matches(wake, one)))) continue;
+      if (relists) this.#options.probe.relist(watch.source);
       mark(watch, at, now);
     }
     this.#readDue();

@@ -11,6 +11,9 @@ import { join } from 'node:path';
 /** Matches of one glob beyond this are dropped and counted: a node of 1,000 sensors has about 6,000. */
 export const MATCHES_MAX = 8_192;
 
+/** Trying more names than this one by one costs more than listing their folder. */
+const TRIED_MAX = 3;
+
 export interface Listing {
   /** Paths below the root, sorted, without duplicates. */
   readonly paths: readonly string[];
@@ -90,6 +93,13 @@ export function listGlob(root: string, glob: string): Listing {
           .map((name) => below(folder, name)),
       );
       listed = true;
+    } else if (last && listed && alternatives(segment).length > TRIED_MAX) {
+      const names = new Set(alternatives(segment));
+      found = found.flatMap((folder) =>
+        namesIn(root, folder, failed)
+          .filter((name) => names.has(name))
+          .map((name) => below(folder, name)),
+      );
     } else {
       const names = alternatives(segment);
       found = found.flatMap((folder) => names.map((name) => below(folder, name)));
