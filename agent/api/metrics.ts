@@ -5,8 +5,9 @@
 import { createRenderer } from '../../exporters/prometheus/render.ts';
 import type { Format } from '../../exporters/prometheus/text.ts';
 import type { Picture, Vitals } from '../../rules/model.ts';
+import { askMachine } from './machine.ts';
 import type { ChildSettings } from './messages.ts';
-import { createOwnMetrics } from './own-metrics.ts';
+import { createOwnMetrics, type OwnMetrics } from './own-metrics.ts';
 import type { MetricsSource } from './state.ts';
 
 const TYPES: Readonly<Record<Format, string>> = {
@@ -21,9 +22,18 @@ export function formatOf(accept: string | undefined): Format {
   return named === undefined || /;\s*q=0(\.0*)?\s*($|;)/u.test(named) ? 'text' : 'openmetrics';
 }
 
+const MACHINE_DELAY_MS = 3_000;
+
+async function tellMachine(own: OwnMetrics): Promise<void> {
+  const facts = await askMachine();
+  if (facts !== undefined) own.machine(facts);
+}
+
 export function openMetrics({ seriesMax }: Pick<ChildSettings, 'seriesMax'>): MetricsSource {
   const renderer = createRenderer({ seriesMax });
   const own = createOwnMetrics();
+  // Not while the agent starts: it forks programs, and nobody waits for it.
+  setTimeout(() => void tellMachine(own), MACHINE_DELAY_MS).unref();
   let newest: { readonly picture: Picture; readonly vitals: Vitals } | undefined;
   return {
     // Lines are made when somebody asks: an agent nobody scrapes must cost next to nothing.

@@ -5,11 +5,14 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Format } from '../../exporters/prometheus/text.ts';
 import type { Sample, Vitals } from '../../rules/model.ts';
+import type { MachineFacts } from './machine.ts';
 
 export interface OwnMetrics {
   readonly observe: (samples: readonly Sample[]) => void;
   /** Brings the counters up to what the agent says. */
   readonly count: (vitals: Vitals) => void;
+  /** What machine this is; told once, some time after the start. */
+  readonly machine: (facts: MachineFacts) => void;
   readonly render: (format: Format) => Promise<string>;
 }
 
@@ -86,6 +89,12 @@ export function createOwnMetrics(): OwnMetrics {
       info.set({ node: vitals.node, version: vitals.version, wakes: vitals.wakeMode }, 1);
       started.set((vitals.startedAt + vitals.wallOffsetMs) / 1000);
       last = vitals;
+    },
+    machine: (facts) => {
+      const labelNames = Object.keys(facts);
+      const name = 'nospof_machine_info';
+      const help = 'The hardware: maker, model, board and BIOS.';
+      new Gauge({ name, help, labelNames, registers }).set(facts, 1);
     },
     render: async (format) => {
       // OpenMetrics knows no empty lines, and nobody needs them.
