@@ -64,12 +64,17 @@ function identity({ address, link, port }: Tried): ComponentId {
   return componentId('gateway', link === undefined ? place : `${place}@${link}`);
 }
 
-function judge({ state, method, tries, why }: Tried): Verdict {
+function judge({ state, method, tries, why, from, address }: Tried): Verdict {
   switch (state) {
     case 'answered':
     case 'refused':
       return { health: 'ok' };
     case 'silent':
+      // An IPv4 gateway was asked by ARP as well, which no filter stops. An IPv6 one was not, and many
+      // answer no echo: that silence proves nothing.
+      if (from === 'route' && address.includes(':')) {
+        return { health: 'unknown', why: 'no answer to echo requests, which it may filter' };
+      }
       return { health: 'failed', why: `no answer by ${method} to ${tries ?? 'any'} tries` };
     case 'unreachable':
       return { health: 'failed', why: why ?? 'unreachable' };
