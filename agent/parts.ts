@@ -5,6 +5,7 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Entry, Read, Source } from '../collectors/lib/collector.ts';
 import type { Roots } from '../rules/config.ts';
+import { type Hanging, type HangingFiles, openHanging } from './hanging.ts';
 import { type Keeping, type Matched, openListing, regroup } from './listing.ts';
 import { monotonicMs } from './ports/clock.ts';
 import {
@@ -47,10 +48,9 @@ export interface Part {
   readonly dropped: () => number;
 }
 
-/** True when every one of these was read well: what stands still need not be read again. */
-function allRead(some: Iterable<{ readonly entry?: Entry | undefined }>): boolean {
-  for (const { entry } of some) if (entry === undefined || 'errno' in entry) return false;
-  return true;
+/** What stands still and was read well need not be read again. */
+function isRead(entry: Entry | undefined): boolean {
+  return entry !== undefined && !('errno' in entry);
 }
 
 /** Files read here, through kept descriptors that cannot block. */
@@ -66,6 +66,11 @@ function filesPart({ roots, files }: Context, read: Extract<Read, { kind: 'file'
     if (due === undefined) return false;
     const changed = regroup(keeping, due.matches, keptFile, (file) => files.drop(file));
     return changed || due.changed;
+  }
+
+  function isAllRead(): boolean {
+    for (const { entry } of keeping.kept.values()) if (!isRead(entry)) return false;
+    return true;
   }
 
   /** Reads the given files; those that vanished are added to `gone`. */
@@ -92,7 +97,7 @@ function filesPart({ roots, files }: Context, read: Extract<Read, { kind: 'file'
     ...listing,
     refresh: async () => {
       let changed = relisted();
-      if (read.still && !listedNow && allRead(keeping.kept.values())) return changed;
+      if (read.still && !listedNow && isAllRead()) return changed;
       const gone = new Set<KeptFile>();
       changed = (await pass(keeping.kept.values(), gone)) || changed;
       if (gone.size === 0) return changed;
@@ -115,13 +120,12 @@ function filesPart({ roots, files }: Context, read: Extract<Read, { kind: 'file'
 
 /** Files read in a child. A plain path that is not there needs none. */
 function hangingPart(
-  { roots, reader }: Context,
+  { roots }: Context,
   read: Extract<Read, { kind: 'file' }>,
-  { staleMs }: Source,
+  hanging: HangingFiles,
 ): Part {
   const listing = openListing(roots, read.root, read.glob);
   const plain = !read.glob.includes('*');
-  const list = reader.list();
   let matches: readonly Matched[] = [];
   let missing: ReadonlySet<string> = new Set();
 
@@ -129,11 +133,15 @@ function hangingPart(
   function regrouped(): boolean {
     const before = missing;
     missing = new Set(matches.filter(({ path }) => !exists(path)).map(({ key }) => key));
-    reader.setPaths(
-      list,
+    hanging.set(
+      listing,
       matches.filter(({ key }) => !missing.has(key)).map(({ path }) => path),
     );
     return before.size !== missing.size || [...missing].some((key) => !before.has(key));
+  }
+
+  function isAllRead(): boolean {
+    return matches.every(({ key, path }) => missing.has(key) || isRead(hanging.entry(path)));
   }
 
   return {
@@ -146,19 +154,13 @@ function hangingPart(
         matches = due.matches;
       }
       if (due !== undefined || plain) changed = regrouped() || changed;
-      if (read.still && due === undefined && allRead(list.files)) return changed;
-      await reader.read(list, staleMs);
-      if (list.vanished) listing.relist();
-      changed = list.changed || changed;
-      list.vanished = false;
-      list.changed = false;
-      return changed;
+      if (read.still && due === undefined && isAllRead()) return changed;
+      return (await hanging.read()) || changed;
     },
     fill: (snapshot) => {
       listing.fill(snapshot);
-      const entries = new Map(list.files.map(({ path, entry }) => [path, entry]));
       for (const { key, path } of matches) {
-        const entry = missing.has(key) ? { errno: 'ENOENT' } : entries.get(path);
+        const entry = missing.has(key) ? { errno: 'ENOENT' } : hanging.entry(path);
         if (entry !== undefined) snapshot.set(key, entry);
       }
     },
@@ -249,10 +251,11 @@ function portPart({ ports }: Context, read: SpecialRead): Part {
   };
 }
 
-export function openPart(context: Context, read: Read, source: Source): Part {
+function openPart(context: Context, read: Read, hanging: Hanging): Part {
   switch (read.kind) {
     case 'file':
-      return read.mayHang === true ? hangingPart(context, read, source) : filesPart(context, read);
+      if (read.mayHang !== true) return filesPart(context, read);
+      return hangingPart(context, read, read.still ? hanging.still : hanging.moving);
     case 'link':
       return linksPart(context, read);
     case 'command':
@@ -262,4 +265,10 @@ export function openPart(context: Context, read: Read, source: Source): Part {
     case 'reach':
       return portPart(context, read);
   }
+}
+
+/** The parts of a source, in the order of its reads. */
+export function openParts(context: Context, { reads, staleMs }: Source): readonly Part[] {
+  const hanging = openHanging(context.reader, staleMs);
+  return reads.map((read) => openPart(context, read, hanging));
 }

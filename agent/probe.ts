@@ -5,7 +5,7 @@
  */
 import type { Entry, Snapshot, Source } from '../collectors/lib/collector.ts';
 import type { Roots } from '../rules/config.ts';
-import { type Context, openPart, type Part, thrown } from './parts.ts';
+import { type Context, openParts, type Part, thrown } from './parts.ts';
 import { KeptFiles } from './ports/files.ts';
 import type { ReadPorts } from './ports/port.ts';
 import { HangReader } from './reader/reader.ts';
@@ -72,7 +72,7 @@ export function openProbe(options: {
   function stateOf(source: Source): SourceState {
     const known = states.get(source);
     if (known !== undefined) return known;
-    const parts = source.reads.map((read) => openPart(context, read, source));
+    const parts = openParts(context, source);
     const state: SourceState = { parts, snapshot: undefined, underWay: undefined };
     states.set(source, state);
     return state;

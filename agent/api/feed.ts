@@ -67,7 +67,8 @@ class Feeder implements Api {
   #started = false;
   #dirty = false;
   #urgent = false;
-  #sentAt = Number.NEGATIVE_INFINITY;
+  /** When the oldest news not yet fed came. */
+  #newsAt = 0;
   #feedTimer: NodeJS.Timeout | undefined;
   #ackTimer: NodeJS.Timeout | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
@@ -88,6 +89,7 @@ class Feeder implements Api {
 
   readonly publish = (picture: Picture, vitals: Vitals, samples: readonly Sample[]): void => {
     if (this.#closing !== undefined) return;
+    if (!this.#dirty) this.#newsAt = performance.now();
     this.#dirty = true;
     this.#urgent = this.#deltas.note(picture, vitals, samples) || this.#urgent;
     this.#feed();
@@ -174,7 +176,7 @@ class Feeder implements Api {
     const child = this.#child;
     if (!this.#dirty || child === undefined || !child.listening) return;
     if (child.feedSentAt !== undefined || this.#closing !== undefined) return;
-    const waitMs = this.#urgent ? 0 : this.#sentAt + this.#limits.feedEveryMs - performance.now();
+    const waitMs = this.#urgent ? 0 : this.#newsAt + this.#limits.gatherMs - performance.now();
     if (waitMs > 0) {
       this.#feedTimer ??= setTimeout(() => {
         this.#feedTimer = undefined;
@@ -186,8 +188,7 @@ class Feeder implements Api {
     if (feed === undefined) return;
     this.#dirty = false;
     this.#urgent = false;
-    this.#sentAt = performance.now();
-    child.feedSentAt = this.#sentAt;
+    child.feedSentAt = performance.now();
     this.#tell(child, feed);
     this.#ackTimer = setTimeout(() => {
       child.stderr += `no answer for ${this.#limits.ackDeadlineMs} ms, killed`;

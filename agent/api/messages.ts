@@ -10,8 +10,11 @@ export interface ApiLimits {
   readonly oldAfterMs: number;
   /** A child that has not acknowledged for so long hangs and is killed. */
   readonly ackDeadlineMs: number;
-  /** Shortest time between two feeds when no health or standing changed. */
-  readonly feedEveryMs: number;
+  /**
+   * How long news that changes no health or standing is gathered before it is fed. Sources fall due
+   * together, so this makes one feed of what they all say; longer would only make the numbers older.
+   */
+  readonly gatherMs: number;
   /** First wait before a dead child is started again; it doubles up to the longest. */
   readonly restartFirstMs: number;
   readonly restartLongestMs: number;
@@ -30,7 +33,7 @@ export interface ApiLimits {
 export const API_LIMITS: ApiLimits = {
   oldAfterMs: 10_000,
   ackDeadlineMs: 30_000,
-  feedEveryMs: 1_000,
+  gatherMs: 200,
   restartFirstMs: 100,
   restartLongestMs: 30_000,
   stableAfterMs: 60_000,

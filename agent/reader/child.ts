@@ -23,8 +23,12 @@ import {
   writeProgress,
 } from './protocol.ts';
 
-/** Answers are sent at the end of a device's folder, or when this much text has gathered. */
+/**
+ * Answers are sent at the end of a run; before that when this much text has gathered, and at the end of a
+ * device's folder when the last were sent so long ago. A message costs both sides more than ten reads.
+ */
 const ANSWER_CHARS_MAX: number = 256 * 1024;
+const ANSWER_EVERY_MS = 5;
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 
@@ -79,13 +83,16 @@ function readList(list: number, run: number): void {
   let folder: string | undefined;
   let chars = 0;
   let room = READ_BYTES_MAX;
-  const flush = (): void => {
-    if (answers.length > 0) say({ kind: 'answers', run, answers });
+  let saidMs = monotonicMs();
+  const tell = (done: boolean): void => {
+    say({ run, answers, done });
     answers = [];
     chars = 0;
+    saidMs = monotonicMs();
   };
   for (const entry of lists.get(list) ?? []) {
-    if (entry.folder !== folder || chars > ANSWER_CHARS_MAX) flush();
+    const isLate = entry.folder !== folder && monotonicMs() - saidMs > ANSWER_EVERY_MS;
+    if (answers.length > 0 && (isLate || chars > ANSWER_CHARS_MAX)) tell(false);
     folder = entry.folder;
     progress(run, entry.index);
     const outcome = kept.read(entry.file, Math.min(room, FILE_BYTES_MAX));
@@ -96,9 +103,8 @@ function readList(list: number, run: number): void {
     chars += length;
     answers.push({ index: entry.index, entry: seen, vanished: outcome === 'vanished' });
   }
-  flush();
   progress(run, IDLE);
-  say({ kind: 'done', run });
+  tell(true);
 }
 
 function obey(order: Order): void {

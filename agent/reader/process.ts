@@ -164,8 +164,8 @@ export class ReaderProcess {
   #hear(report: Report): void {
     const run = this.#run;
     if (run === undefined || report.run !== run.number) return;
-    if (report.kind === 'answers') run.answer(report.answers);
-    else run.end({ how: 'done' });
+    if (report.answers.length > 0) run.answer(report.answers);
+    if (report.done) run.end({ how: 'done' });
   }
 
   #progress(): Progress | undefined {

@@ -22,9 +22,11 @@ export interface Answer {
 }
 
 /** Only what changed is answered; `done` says that all of the list was read. */
-export type Report =
-  | { readonly kind: 'answers'; readonly run: number; readonly answers: readonly Answer[] }
-  | { readonly kind: 'done'; readonly run: number };
+export interface Report {
+  readonly run: number;
+  readonly answers: readonly Answer[];
+  readonly done: boolean;
+}
 
 /** Descriptor of the progress file in the child (0-2 are /dev/null, 3 is the channel). */
 export const PROGRESS_FD = 4;

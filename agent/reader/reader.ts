@@ -22,7 +22,7 @@ export const RETRY_MS_MAX = 60_000;
 /** A file that has not hung for this long starts again with the shortest pause. */
 const FORGIVE_MS = 600_000;
 
-interface HangFile extends LaneFile {
+export interface HangFile extends LaneFile {
   readonly list: HangList;
   /** The child's last word; it repeats none. */
   answer: Entry | undefined;

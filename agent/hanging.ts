@@ -1,0 +1,80 @@
+/**
+ * The files of one source that may hang, whichever of its reads declares them: one run of the child reads
+ * them all, because a run costs a message each way, and that is more than ten reads. It decides only what
+ * goes into a run; who hangs is the reader's to find out.
+ */
+import type { Entry } from '../collectors/lib/collector.ts';
+import type { Listing } from './listing.ts';
+import type { HangFile, HangReader } from './reader/reader.ts';
+
+export interface HangingFiles {
+  /** The files of one listing, in place of those it gave before. */
+  readonly set: (listing: Listing, paths: readonly string[]) => void;
+  /** Reads; true when an entry changed. Who asks before anything was awaited shares the run. */
+  readonly read: () => Promise<boolean>;
+  readonly entry: (path: string) => Entry | undefined;
+}
+
+/** Those read each period, and those read when they are listed. */
+export interface Hanging {
+  readonly moving: HangingFiles;
+  readonly still: HangingFiles;
+}
+
+function openFiles(reader: HangReader, staleMs: number, onVanished: () => void): HangingFiles {
+  const list = reader.list();
+  const wanted = new Map<Listing, readonly string[]>();
+  let files = new Map<string, HangFile>();
+  let isNew = false;
+  let run: Promise<boolean> | undefined;
+
+  async function readAll(): Promise<boolean> {
+    // Let every part say what it wants first.
+    await undefined;
+    run = undefined;
+    if (isNew) {
+      reader.setPaths(list, [...new Set([...wanted.values()].flat())]);
+      files = new Map(list.files.map((file) => [file.path, file]));
+      isNew = false;
+    }
+    await reader.read(list, staleMs);
+    const { changed, vanished } = list;
+    list.changed = false;
+    list.vanished = false;
+    if (vanished) onVanished();
+    return changed;
+  }
+
+  return {
+    set: (listing, paths) => {
+      wanted.set(listing, paths);
+      isNew = true;
+    },
+    read: () => {
+      run ??= readAll();
+      return run;
+    },
+    entry: (path) => files.get(path)?.entry,
+  };
+}
+
+/**
+ * `staleMs`: how long a file that was not reached in time keeps what it said. When a device vanished,
+ * all is listed anew: another may stand under its name, with other labels.
+ */
+export function openHanging(reader: HangReader, staleMs: number): Hanging {
+  const listings = new Set<Listing>();
+  const open = (): HangingFiles => {
+    const files = openFiles(reader, staleMs, () => {
+      for (const listing of listings) listing.relist();
+    });
+    return {
+      ...files,
+      set: (listing, paths) => {
+        listings.add(listing);
+        files.set(listing, paths);
+      },
+    };
+  };
+  return { moving: open(), still: open() };
+}
