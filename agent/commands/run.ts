@@ -114,6 +114,8 @@ async function start(setup: Setup, args: ParsedArgs, troubles: string[]): Promis
   api = opened.value;
   agent = started.value;
   live = openLive(process.stdout, screen);
+  // The next world may be a second away.
+  api.publish(agent.loop.world(), agent.vitals(), []);
   if (!screen && config.listen !== undefined) {
     const { host, port } = config.listen;
     complain(`page and metrics on http://${host.includes(':') ? `[${host}]` : host}:${port}/`);
