@@ -14,7 +14,9 @@ const OUTPUT_CHARS_MAX = 4 * 1024 * 1024;
 function runFile(file) {
   return new Promise((resolve) => {
     const started = performance.now();
-    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // tap ends a file by itself after 30 s unless told otherwise; the hang bound here is ours.
+    const env = { ...process.env, TAP_TIMEOUT: String(FILE_MS_MAX / 1000) };
+    const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {

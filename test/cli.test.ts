@@ -131,7 +131,7 @@ t.test('forget asks the agent', async (t) => {
   const folder = t.testdir({ 'c.yaml': '' });
   const path = join(folder, 'nospof.sock');
   const gone = await nospof('forget', 'fan/a/1', '--run', folder);
-  t.match(gone, { status: 1, out: '', err: `no agent runs here: ${path} does not exist` });
+  t.match(gone, { status: 1, out: '', err: `no agent answers on ${path}` });
   const asked: string[] = [];
   const server = createServer((request, response) => {
     request.setEncoding('utf8');
