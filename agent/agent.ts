@@ -85,7 +85,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       wakeMode: wakes?.mode ?? mode,
       steps: counts?.steps ?? 0,
       wakes: counts?.wakes ?? 0,
-      drops: { ...counts?.drops, matches: probe.counts().dropped },
+      drops: { ...counts?.drops, matches: probe.dropped() },
     };
   };
   const onWorld = (world: World, samples: readonly Sample[]): void => {

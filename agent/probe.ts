@@ -31,6 +31,8 @@ export interface Probe {
   /** Something came or went: list the source's folders anew at its next read. */
   readonly relist: (source: Source) => void;
   readonly counts: () => ProbeCounts;
+  /** `counts().dropped` alone: the rest is counted file by file, too dear for each world. */
+  readonly dropped: () => number;
   /** Closes the ports and all descriptors and ends the children; reads under way settle. */
   readonly close: () => Promise<void>;
 }
@@ -78,6 +80,12 @@ export function openProbe(options: {
     return state;
   }
 
+  function dropped(): number {
+    let count = 0;
+    for (const { parts } of states.values()) for (const part of parts) count += part.dropped();
+    return count;
+  }
+
   return {
     read: (source) => {
       const state = stateOf(source);
@@ -93,11 +101,8 @@ export function openProbe(options: {
     relist: (source) => {
       for (const part of stateOf(source).parts) part.relist();
     },
-    counts: () => {
-      let dropped = 0;
-      for (const { parts } of states.values()) for (const part of parts) dropped += part.dropped();
-      return { kept: files.kept, dropped, ...reader.counts };
-    },
+    counts: () => ({ kept: files.kept, dropped: dropped(), ...reader.counts }),
+    dropped,
     close: async () => {
       closed = true;
       for (const port of Object.values(ports)) port.close();

@@ -23,9 +23,16 @@ export function keptLink(path: string): KeptLink {
 
 const ROOTS: readonly Root[] = ['proc', 'sys', 'dev', 'run'];
 
-function realFolder(path: string): string | undefined {
+/** Where roots really are: asked for each link anew it was half of resolving the links of many ports. */
+const realRoots = new Map<string, string>();
+
+function realRoot(path: string): string | undefined {
+  const known = realRoots.get(path);
+  if (known !== undefined) return known;
   try {
-    return realpathSync.native(path);
+    const real = realpathSync.native(path);
+    realRoots.set(path, real);
+    return real;
   } catch {
     return undefined;
   }
@@ -34,7 +41,7 @@ function realFolder(path: string): string | undefined {
 /** `sys/devices/...` for an absolute path below one of the roots (its own first), else undefined. */
 function belowRoot(path: string, own: Root, roots: Roots): string | undefined {
   for (const root of [own, ...ROOTS]) {
-    const folder = realFolder(roots[root]);
+    const folder = realRoot(roots[root]);
     if (folder === undefined) continue;
     const rest = relative(folder, path);
     if (rest === '') return root;
