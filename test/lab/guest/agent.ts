@@ -48,12 +48,7 @@ function tell(message: FromGuest): void {
   const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
   let done = 0;
   while (done < bytes.length)
-    done += writeSync(
-      channel,
-      bytes,
-      done,
-      CHUNK_BYTES > bytes.length - done ? bytes.length - done : CHUNK_BYTES,
-    );
+    done += writeSync(channel, bytes, done, Math.min(CHUNK_BYTES, bytes.length - done));
 }
 
 function runOne({ argv, input, deadlineMs }: Command): Promise<Ended> {

@@ -19,7 +19,10 @@ for word in $(cat /proc/cmdline); do
     lab.agent=*) agent=${word#lab.agent=} ;;
   esac
 done
-mkdir -p /lib/modules /run/lock /run/lab /run/udev
+mkdir -p /lib/modules /run/lock /run/lab /run/udev/rules.d
+# Cards keep the names of the topology; a root that came from a container does not make this one.
+ln -s /dev/null /run/udev/rules.d/80-net-setup-link.rules
+rm -f /.dockerenv
 mount --bind "$modules" /lib/modules
 ip link set lo up
 /lib/systemd/systemd-udevd --daemon

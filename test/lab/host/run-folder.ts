@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   appendFileSync,
+  closeSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -68,7 +69,7 @@ export function clearKilled(cache: Cache): readonly string[] {
 export interface RunFolder {
   readonly folder: string;
   readonly file: (name: string) => string;
-  /** Starts a program that dies with the lab; both its outputs go to the file `log`. */
+  /** Starts a program that dies with the lab; both its outputs go to the file `log`, its input is ours. */
   readonly spawn: (argv: readonly [string, ...string[]], log: string) => ChildProcess;
   readonly close: () => Promise<void>;
 }
@@ -95,7 +96,9 @@ export function openRunFolder(cache: Cache): RunFolder {
     spawn: (argv, log) => {
       const out = openSync(file(log), 'a');
       const guarded = ['--pdeathsig', 'KILL', '--', ...argv];
-      const child = spawn('setpriv', guarded, { stdio: ['ignore', out, out], cwd: folder });
+      const child = spawn('setpriv', guarded, { stdio: ['pipe', out, out], cwd: folder });
+      closeSync(out);
+      child.stdin?.on('error', () => undefined);
       child.on('error', () => undefined);
       children.push(child);
       if (child.pid !== undefined) appendFileSync(list, `${identity(child.pid)}\n`);
