@@ -27,7 +27,7 @@ export interface Lab {
   readonly nodes: readonly LabNode[];
   /** Does what a line says: `fan stop 2`, or `store: node cut` where there are several nodes. */
   readonly act: (line: string) => Promise<{ readonly node: LabNode; readonly at: number | undefined }>;
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 }
 
 export function partsOf(spec: NodeSpec): readonly Part[] {
@@ -80,7 +80,12 @@ function sharedNetworks(topology: Topology): ReadonlySet<string> {
   return shared;
 }
 
-async function startNode(host: Host, plan: Plan, onNode: (node: Node) => void): Promise<LabNode> {
+async function startNode(
+  host: Host,
+  plan: Plan,
+  port: number,
+  onNode: (node: Node) => void,
+): Promise<LabNode> {
   const { name, spec } = plan;
   const parts = partsOf(spec);
   const hardware: string[] = [];
@@ -88,15 +93,11 @@ async function startNode(host: Host, plan: Plan, onNode: (node: Node) => void): 
   const vm = await startVm(host, { name, memoryMb: spec.memoryMb, hardware });
   const node: Node = { ...plan, vm };
   onNode(node);
-  for (const part of parts) {
-    const from = Date.now();
-    await part.settle?.(node);
-    if (process.env.LAB_TIMES) console.error(part.name, Date.now() - from);
-  }
+  for (const part of parts) await part.settle?.(node);
   await vm.guest.run(['udevadm', 'settle']);
   if (!spec.agent) return { ...node, url: undefined };
   await findVerb(spec, 'agent start').verb.act(node, []);
-  return { ...node, url: `http://127.0.0.1:${await vm.guest.forward(AGENT_PORT)}` };
+  return { ...node, url: `http://127.0.0.1:${await vm.guest.forward(AGENT_PORT, port)}` };
 }
 
 /** Waits until the agent has read everything once. */
@@ -117,17 +118,20 @@ async function untilReady(node: LabNode): Promise<void> {
   throw new Error(`the agent on ${node.name} is not ready: ${said}\n${log.slice(-2_000)}`);
 }
 
-export async function startLab(host: Host, topology: Topology): Promise<Lab> {
+/** `port` is the port of this host for the first node's page; 0: any. */
+export async function startLab(host: Host, topology: Topology, port = 0): Promise<Lab> {
   const started: Node[] = [];
   const shared = sharedNetworks(topology);
   const networks = [...shared];
   const base = NETWORK_PORT_FIRST + ((process.pid * 16) % NETWORK_PORTS);
-  const close = (): void => {
-    for (const { vm } of started) {
+  const close = async (): Promise<void> => {
+    for (const { vm, name } of started) {
       vm.guest.close();
       vm.qmp.close();
       vm.cutPower();
+      for (const part of PARTS) part.unbuild?.(name);
     }
+    await Promise.all(started.map(({ vm }) => vm.ended));
   };
   const nodes: LabNode[] = [];
   try {
@@ -139,11 +143,12 @@ export async function startLab(host: Host, topology: Topology): Promise<Lab> {
         networkPort: (network) => base + networks.indexOf(network),
         shared: (network) => shared.has(network),
       };
-      nodes.push(await startNode(host, plan, (node) => started.push(node)));
+      const onNode = (node: Node): void => void started.push(node);
+      nodes.push(await startNode(host, plan, nodes.length === 0 ? port : 0, onNode));
     }
     for (const node of nodes) if (node.url !== undefined) await untilReady(node);
   } catch (error) {
-    close();
+    await close();
     throw error;
   }
   const act: Lab['act'] = async (line) => {

@@ -109,6 +109,10 @@ export const part: Part = {
   name: 'bmc',
   has: (spec) => spec.hardware.includes('bmc'),
   build,
+  unbuild: (name) => {
+    simulators.get(name)?.kill('SIGKILL');
+    simulators.delete(name);
+  },
   settle: async (node) => {
     await modprobe(node, 'ipmi_si', 'ipmi_devintf');
     await until('the BMC', 30_000, async () => {

@@ -40,6 +40,8 @@ export interface Part {
   readonly build?: (plan: Plan) => Promise<readonly string[]>;
   /** What the machine's system does at boot for it. */
   readonly settle?: (node: Node) => Promise<void>;
+  /** Ends what this host ran for it. */
+  readonly unbuild?: (name: string) => void;
   readonly verbs: readonly Verb[];
 }
 

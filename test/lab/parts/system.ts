@@ -7,6 +7,14 @@ import { type Node, type Part, run } from './part.ts';
 export const AGENT_PORT = 9974;
 const FOLDER = '/run/lab/nospof';
 export const AGENT_LOG = '/run/lab/agent.log';
+const MAIN = join(DIST, 'agent/main.js');
+/** The command that shows in the machine what its agent sees. */
+export const STATUS: readonly [string, ...string[]] = [
+  process.execPath,
+  MAIN,
+  'status',
+  ...['--config', '/run/lab/nospof.yaml', '--run', `${FOLDER}/run`],
+];
 /** Small enough to be filled at once. */
 const STATE_SIZE = 'size=1m';
 const pids = new Map<string, number>();
@@ -18,7 +26,7 @@ async function startAgent(node: Node): Promise<number> {
     op: 'start',
     argv: [
       process.execPath,
-      join(DIST, 'agent/main.js'),
+      MAIN,
       'run',
       ...['--config', '/run/lab/nospof.yaml'],
       ...['--state', `${FOLDER}/state`, '--run', `${FOLDER}/run`],

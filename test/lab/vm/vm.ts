@@ -55,7 +55,7 @@ function argvOf({ kernel, accel, initramfs, run }: Host, spec: VmSpec): [string,
   return [
     'qemu-system-x86_64',
     ...['-name', spec.name, '-machine', 'q35', ...engine],
-    ...['-cpu', accel === 'kvm' ? 'host' : 'max', '-smp', '1', '-m', String(spec.memoryMb)],
+    ...['-cpu', accel === 'kvm' ? 'host' : 'Nehalem', '-smp', '2', '-m', String(spec.memoryMb)],
     ...['-nodefaults', '-display', 'none', '-no-reboot'],
     ...['-kernel', kernel.image, '-initrd', initramfs, '-append', words.join(' ')],
     '-fsdev',
