@@ -6,13 +6,15 @@ import { part as bmc } from './parts/bmc.ts';
 import { part as disks } from './parts/disks.ts';
 import { part as fans } from './parts/fans.ts';
 import { part as kernel } from './parts/kernel.ts';
+import { part as multipath } from './parts/multipath.ts';
 import { part as nics } from './parts/nics.ts';
 import type { Node, Part, Plan, Verb } from './parts/part.ts';
 import { AGENT_LOG, AGENT_PORT, part as system } from './parts/system.ts';
+import { part as target } from './parts/target.ts';
 import { part as watchdog } from './parts/watchdog.ts';
 import type { NodeSpec, Topology } from './topology.ts';
 
-export const PARTS: readonly Part[] = [system, fans, ac, bmc, watchdog, disks, nics, kernel];
+export const PARTS: readonly Part[] = [system, fans, ac, bmc, watchdog, disks, nics, target, multipath, kernel];
 const READY_MS = 120_000;
 const NETWORK_PORT_FIRST = 20_000;
 const NETWORK_PORTS = 10_000;

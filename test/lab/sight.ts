@@ -3,10 +3,18 @@
  * must agree: a state that is in the world and not in `/metrics` is not seen.
  */
 import type { World } from '../../exporters/status/json.ts';
+import { HEALTHS, STANDINGS } from '../../rules/model.ts';
 import type { Sight } from './scenario.ts';
+
+const STATES: Readonly<Record<Thing['sort'], readonly string[]>> = {
+  component: HEALTHS,
+  group: STANDINGS,
+  source: ['waiting', 'seen', 'none', 'blind', 'stale'],
+};
 
 /** One thing of the world, whatever its sort, in the words of its metric. */
 interface Thing {
+  readonly sort: 'component' | 'group' | 'source';
   readonly id: string;
   readonly state: string;
   readonly why: string;
@@ -27,6 +35,7 @@ export interface Seen {
 function things(world: World): readonly Thing[] {
   return [
     ...world.components.map(({ id, health, why, since, gauges, facts }) => ({
+      sort: 'component' as const,
       id,
       state: health,
       why,
@@ -35,6 +44,7 @@ function things(world: World): readonly Thing[] {
       words: { ...facts, ...gauges },
     })),
     ...world.groups.map(({ id, standing, since }) => ({
+      sort: 'group' as const,
       id,
       state: standing,
       why: '',
@@ -43,6 +53,7 @@ function things(world: World): readonly Thing[] {
       words: {},
     })),
     ...world.sights.map(({ id, state, why, since }) => ({
+      sort: 'source' as const,
       id,
       state,
       why,
@@ -79,13 +90,20 @@ function isSo(sight: Sight, thing: Thing, metrics: string): boolean {
     );
 }
 
+/** What a line is about: its state tells sorts apart whose identities are the same (a bond is both). */
+function isMeant(sight: Sight, thing: Thing): boolean {
+  if (!fits(sight.id, thing.id)) return false;
+  if (sight.state === undefined) return thing.sort === 'component';
+  return STATES[thing.sort].includes(sight.state);
+}
+
 function words(sight: Sight, thing: Thing): string {
   if (sight.key !== undefined) return `${thing.id} has ${sight.key} ${thing.words[sight.key]}`;
   return `${thing.id} is ${thing.state}${thing.why === '' ? '' : `: ${thing.why}`}`;
 }
 
 export function seenOf(sight: Sight, world: World, metrics: string): Seen {
-  const found = things(world).filter(({ id }) => fits(sight.id, id));
+  const found = things(world).filter((thing) => isMeant(sight, thing));
   if (found.length === 0) return { ok: false, instead: `no ${sight.id}`, since: undefined };
   const wrong = found.filter((thing) => !isSo(sight, thing, metrics));
   if (wrong.length > 0) {

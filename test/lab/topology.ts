@@ -23,8 +23,10 @@ export interface NodeSpec {
   readonly bonds: Readonly<Record<string, readonly string[]>>;
   /** IPv4 address with prefix length of a card or bond. */
   readonly addresses: Readonly<Record<string, string>>;
-  /** LUNs seen twice, by two host adapters each: name -> `queue` or `fail` when no path is left. */
-  readonly luns: Readonly<Record<string, string>>;
+  /** Names of disks that two host adapters see. */
+  readonly luns: readonly string[];
+  /** Whether multipath keeps writes waiting when no path is left, instead of failing them. */
+  readonly queueing: boolean;
   /** Serves its first disk as an iSCSI LUN on all its addresses. */
   readonly target: boolean;
   /** Addresses of an iSCSI target that this node logs in to; each is a path. */
@@ -47,7 +49,8 @@ const DEFAULTS: NodeSpec = {
   nics: {},
   bonds: {},
   addresses: {},
-  luns: {},
+  luns: [],
+  queueing: false,
   target: false,
   portals: [],
   agent: true,

@@ -70,6 +70,8 @@ async function settle(node: Node): Promise<void> {
     ...[0x6a, 0x6b, 0x6c].map((register) => [register, 100] as const),
     ...[0x21, 0x22].map((register) => [register, 0xc0] as const),
     ...[0x47, 0x49].map((register) => [register, 0xff] as const),
+    // Half duty: a fan that is told to stand still is not a failed one.
+    ...[0x30, 0x31, 0x32].map((register) => [register, 0x80] as const),
     ...FANS.flatMap((fan) => [...tach(fan, RPM.run), ...least(fan, RPM.least)]),
   ]);
   const chip = `/sys/bus/i2c/devices/i2c-${bus}/new_device`;
