@@ -1,6 +1,5 @@
 /** A topology that runs: its machines, booted in order, and the verbs that act on them. */
-import type { Host } from './vm/vm.ts';
-import { startVm } from './vm/vm.ts';
+
 import { part as ac } from './parts/ac.ts';
 import { part as bmc } from './parts/bmc.ts';
 import { part as disks } from './parts/disks.ts';
@@ -13,8 +12,21 @@ import { AGENT_LOG, AGENT_PORT, part as system } from './parts/system.ts';
 import { part as target } from './parts/target.ts';
 import { part as watchdog } from './parts/watchdog.ts';
 import type { NodeSpec, Topology } from './topology.ts';
+import type { Host } from './vm/vm.ts';
+import { startVm } from './vm/vm.ts';
 
-export const PARTS: readonly Part[] = [system, fans, ac, bmc, watchdog, disks, nics, target, multipath, kernel];
+export const PARTS: readonly Part[] = [
+  system,
+  fans,
+  ac,
+  bmc,
+  watchdog,
+  disks,
+  nics,
+  target,
+  multipath,
+  kernel,
+];
 const READY_MS = 120_000;
 const NETWORK_PORT_FIRST = 20_000;
 const NETWORK_PORTS = 10_000;
@@ -28,7 +40,9 @@ export interface Lab {
   readonly topology: Topology;
   readonly nodes: readonly LabNode[];
   /** Does what a line says: `fan stop 2`, or `store: node cut` where there are several nodes. */
-  readonly act: (line: string) => Promise<{ readonly node: LabNode; readonly at: number | undefined }>;
+  readonly act: (
+    line: string,
+  ) => Promise<{ readonly node: LabNode; readonly at: number | undefined }>;
   readonly close: () => Promise<void>;
 }
 
@@ -64,7 +78,10 @@ export function findVerb(
 }
 
 /** Splits `store: node cut` into the node's name and the rest. */
-export function addressed(line: string): { readonly name: string | undefined; readonly rest: string } {
+export function addressed(line: string): {
+  readonly name: string | undefined;
+  readonly rest: string;
+} {
   const [, name, rest = line] = /^(\w+):\s+(.*)$/u.exec(line) ?? [];
   return { name, rest };
 }

@@ -80,7 +80,8 @@ async function doFault(lab: Lab, fault: Fault): Promise<Timing> {
     fault.kernel === undefined ? undefined : await firstCall(node, fault.kernel, before);
   if (fault.kernel !== undefined) {
     await untrace(node, fault.kernel);
-    if (kernelAt === undefined) throw new Error(`after "${name}", the kernel never called ${fault.kernel}`);
+    if (kernelAt === undefined)
+      throw new Error(`after "${name}", the kernel never called ${fault.kernel}`);
   }
   const from = kernelAt ?? done;
   const fresh = seen.since !== undefined && seen.since >= before && fault.verbs.length > 0;

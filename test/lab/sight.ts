@@ -107,7 +107,11 @@ export function seenOf(sight: Sight, world: World, metrics: string): Seen {
   if (found.length === 0) return { ok: false, instead: `no ${sight.id}`, since: undefined };
   const wrong = found.filter((thing) => !isSo(sight, thing, metrics));
   if (wrong.length > 0) {
-    return { ok: false, instead: wrong.map((one) => words(sight, one)).join('; '), since: undefined };
+    return {
+      ok: false,
+      instead: wrong.map((one) => words(sight, one)).join('; '),
+      since: undefined,
+    };
   }
   const times = sight.key === undefined ? found.map(({ since }) => since) : [];
   return { ok: true, instead: '', since: times.length > 0 ? Math.max(...times) : undefined };

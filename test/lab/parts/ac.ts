@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { DATA } from '../host/files.ts';
 import { run as runHere } from '../host/prepare.ts';
-import { type Node, modprobe, type Part, until } from './part.ts';
+import { modprobe, type Node, type Part, until } from './part.ts';
 
 const PORT = 0xe0;
 const TELL = '/sys/bus/acpi/devices/NSPF0001:00/status';

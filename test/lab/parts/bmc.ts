@@ -7,7 +7,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { type Node, modprobe, type Part, type Plan, until } from './part.ts';
+import { modprobe, type Node, type Part, type Plan, until } from './part.ts';
 
 interface Sensor {
   readonly number: number;
@@ -56,7 +56,12 @@ function commands(): string {
       record(sensor),
     );
   }
-  lines.push('mc_enable 0x20', set(1, BIT.present, 1), set(2, BIT.present, 1), set(REDUNDANCY, 0, 1));
+  lines.push(
+    'mc_enable 0x20',
+    set(1, BIT.present, 1),
+    set(2, BIT.present, 1),
+    set(REDUNDANCY, 0, 1),
+  );
   return `${lines.join('\n')}\n`;
 }
 
@@ -79,7 +84,10 @@ async function build({ name, run }: Plan): Promise<readonly string[]> {
   const port = await freePort();
   const settings = run.file(`${name}.bmc.conf`);
   const file = run.file(`${name}.bmc.emu`);
-  writeFileSync(settings, `name "${name}"\nset_working_mc 0x20\nserial kcs 127.0.0.1 ${port} codec VM\n`);
+  writeFileSync(
+    settings,
+    `name "${name}"\nset_working_mc 0x20\nserial kcs 127.0.0.1 ${port} codec VM\n`,
+  );
   writeFileSync(file, commands());
   const argv = ['ipmi_sim', '-c', settings, '-f', file, '-s', run.folder] as const;
   simulators.set(name, run.spawn(['ipmi_sim', ...argv.slice(1)], `${name}.bmc.log`));

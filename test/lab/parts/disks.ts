@@ -1,6 +1,6 @@
 /** SCSI disks that can be pulled from the running machine, and RAID-1 arrays over them. */
 import { truncateSync, writeFileSync } from 'node:fs';
-import { type Node, modprobe, type Part, type Plan, run, until } from './part.ts';
+import { modprobe, type Node, type Part, type Plan, run, until } from './part.ts';
 
 const DISK_BYTES = 64 << 20;
 const WAIT_MS = 30_000;
@@ -93,8 +93,16 @@ export const part: Part = {
   ],
   settle,
   verbs: [
-    { form: 'disk pull DISK', about: 'a disk is pulled', act: (node, [disk = '']) => pull(node, disk) },
-    { form: 'disk return DISK', about: 'it is put back', act: (node, [disk = '']) => putBack(node, disk) },
+    {
+      form: 'disk pull DISK',
+      about: 'a disk is pulled',
+      act: (node, [disk = '']) => pull(node, disk),
+    },
+    {
+      form: 'disk return DISK',
+      about: 'it is put back',
+      act: (node, [disk = '']) => putBack(node, disk),
+    },
     {
       form: 'mirror fail ARRAY DISK',
       about: 'md takes a leg for failed',

@@ -4,7 +4,7 @@
  *
  * Register map: data sheet of the ADT7475 and drivers/hwmon/adt7475.c.
  */
-import { type Node, modprobe, type Part, run, until } from './part.ts';
+import { modprobe, type Node, type Part, run, until } from './part.ts';
 
 const ADDRESS = '0x2e';
 /** The driver keeps what it read for two seconds. */
@@ -121,14 +121,30 @@ export const part: Part = {
   },
   verbs: [
     { form: 'fan stop N', about: 'fan N stands still', act: (node, [n]) => turn(node, n, 0) },
-    { form: 'fan slow N', about: 'fan N turns too slowly', act: (node, [n]) => turn(node, n, RPM.slow) },
-    { form: 'fan run N', about: 'fan N turns as it should', act: (node, [n]) => turn(node, n, RPM.run) },
+    {
+      form: 'fan slow N',
+      about: 'fan N turns too slowly',
+      act: (node, [n]) => turn(node, n, RPM.slow),
+    },
+    {
+      form: 'fan run N',
+      about: 'fan N turns as it should',
+      act: (node, [n]) => turn(node, n, RPM.run),
+    },
     {
       form: 'sensor heat C',
       about: 'the first temperature sensor reads C degrees Celsius',
       act: (node, [c]) => heat(node, Number(c)),
     },
-    { form: 'chip lose', about: 'the fan chip loses its driver', act: (node) => driver(node, 'unbind') },
-    { form: 'chip return', about: 'the driver takes the fan chip again', act: (node) => driver(node, 'bind') },
+    {
+      form: 'chip lose',
+      about: 'the fan chip loses its driver',
+      act: (node) => driver(node, 'unbind'),
+    },
+    {
+      form: 'chip return',
+      about: 'the driver takes the fan chip again',
+      act: (node) => driver(node, 'bind'),
+    },
   ],
 };

@@ -88,6 +88,10 @@ export const part: Part = {
       about: 'a function of the kernel returns EIO, as if its hardware did not answer',
       act: (node, [name = '']) => fail(node, name),
     },
-    { form: 'kernel mend FUNCTION', about: 'it works again', act: (node, [name = '']) => mend(node, name) },
+    {
+      form: 'kernel mend FUNCTION',
+      about: 'it works again',
+      act: (node, [name = '']) => mend(node, name),
+    },
   ],
 };

@@ -3,7 +3,7 @@
  * an iSCSI target on another machine reached over several networks (`portals`). The daemon is Debian's.
  */
 import { backFile } from './disks.ts';
-import { type Node, modprobe, type Part, type Plan, run, until } from './part.ts';
+import { modprobe, type Node, type Part, type Plan, run, until } from './part.ts';
 
 const WAIT_MS = 60_000;
 const ADAPTERS = [0, 1];
@@ -52,7 +52,10 @@ async function login(node: Node): Promise<void> {
   const { guest } = node.vm;
   await modprobe(node, 'iscsi_tcp');
   await run(node, 'mkdir', '-p', '/etc/iscsi', '/run/lock/iscsi');
-  await guest.write('/etc/iscsi/initiatorname.iscsi', `InitiatorName=iqn.2026-01.lab:${node.name}\n`);
+  await guest.write(
+    '/etc/iscsi/initiatorname.iscsi',
+    `InitiatorName=iqn.2026-01.lab:${node.name}\n`,
+  );
   await guest.write(
     '/etc/iscsi/iscsid.conf',
     [
@@ -82,7 +85,9 @@ async function settle(node: Node): Promise<void> {
   await run(node, 'multipathd');
   const wanted = ADAPTERS.length * spec.luns.length + spec.portals.length;
   await until('all paths', WAIT_MS, async () => {
-    const [ended] = await vm.guest.runAll([{ argv: ['multipathd', 'show', 'paths', 'raw', 'format', '%t'] }]);
+    const [ended] = await vm.guest.runAll([
+      { argv: ['multipathd', 'show', 'paths', 'raw', 'format', '%t'] },
+    ]);
     return (ended?.out.match(/\bactive\b/gu) ?? []).length === wanted;
   });
 }
@@ -128,8 +133,16 @@ export const part: Part = {
       about: 'path N is cut: its disk answers nothing there',
       act: (node, [n]) => setState(node, n, 'offline'),
     },
-    { form: 'path return N', about: 'path N returns', act: (node, [n]) => setState(node, n, 'running') },
-    { form: 'path flap N TIMES', about: 'path N is cut and returns several times', act: (node, [n, times]) => flap(node, n, Number(times)) },
+    {
+      form: 'path return N',
+      about: 'path N returns',
+      act: (node, [n]) => setState(node, n, 'running'),
+    },
+    {
+      form: 'path flap N TIMES',
+      about: 'path N is cut and returns several times',
+      act: (node, [n, times]) => flap(node, n, Number(times)),
+    },
     { form: 'paths cut', about: 'all paths are cut', act: (node) => setAll(node, 'offline') },
     { form: 'paths return', about: 'all paths return', act: (node) => setAll(node, 'running') },
     {

@@ -2,7 +2,7 @@
  * Network cards with cables that can be pulled, and bonds over them. A network of one machine is a hub
  * inside its QEMU; one that joins machines is a multicast group on this host's loopback.
  */
-import { type Node, modprobe, type Part, type Plan, run } from './part.ts';
+import { modprobe, type Node, type Part, type Plan, run } from './part.ts';
 
 const HEX_OCTET = 16;
 const GROUP = '230.0.0.1';
@@ -68,8 +68,16 @@ export const part: Part = {
   build: async (plan) => build(plan),
   settle,
   verbs: [
-    { form: 'cable pull NIC', about: 'the cable of a card is pulled', act: (node, [nic]) => cable(node, nic, false) },
-    { form: 'cable plug NIC', about: 'it is plugged in again', act: (node, [nic]) => cable(node, nic, true) },
+    {
+      form: 'cable pull NIC',
+      about: 'the cable of a card is pulled',
+      act: (node, [nic]) => cable(node, nic, false),
+    },
+    {
+      form: 'cable plug NIC',
+      about: 'it is plugged in again',
+      act: (node, [nic]) => cable(node, nic, true),
+    },
     {
       form: 'cable flap NIC TIMES',
       about: 'a bad cable: pulled and plugged several times',
@@ -83,7 +91,8 @@ export const part: Part = {
     {
       form: 'net delay NIC MS',
       about: 'packets a card sends are late, some of them twice',
-      act: (node, [nic = '', delay]) => shape(node, nic, 'delay', `${Number(delay)}ms`, 'duplicate', '5%'),
+      act: (node, [nic = '', delay]) =>
+        shape(node, nic, 'delay', `${Number(delay)}ms`, 'duplicate', '5%'),
     },
     {
       form: 'net mend NIC',

@@ -5,7 +5,7 @@
  * Layout of configfs: Documentation/target/ and drivers/target/iscsi/iscsi_target_configfs.c.
  */
 import { diskPath } from './disks.ts';
-import { type Node, modprobe, type Part, run } from './part.ts';
+import { modprobe, type Node, type Part, run } from './part.ts';
 
 const IQN = 'iqn.2026-01.lab:store';
 const CONFIG = '/sys/kernel/config';
@@ -25,7 +25,8 @@ async function settle(node: Node): Promise<void> {
   await run(node, 'mkdir', '-p', '/etc/target/pr', '/var/target/pr');
   await modprobe(node, 'configfs', 'target_core_mod', 'target_core_iblock', 'iscsi_target_mod');
   const mounts = await guest.read('/proc/mounts');
-  if (!mounts.includes(` ${CONFIG} `)) await run(node, 'mount', '-t', 'configfs', 'configfs', CONFIG);
+  if (!mounts.includes(` ${CONFIG} `))
+    await run(node, 'mount', '-t', 'configfs', 'configfs', CONFIG);
   await run(node, 'mkdir', '-p', CORE);
   await guest.write(`${CORE}/control`, `udev_path=${diskPath(disk)}`);
   await guest.write(`${CORE}/enable`, '1');

@@ -1,5 +1,5 @@
 /** The watchdog timer of an Intel 6300ESB; one that runs out resets the machine, which ends it here. */
-import { type Node, modprobe, type Part, run } from './part.ts';
+import { modprobe, type Node, type Part, run } from './part.ts';
 
 const PERIOD = ['-T', '60', '-t', '5'];
 
