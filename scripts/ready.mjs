@@ -82,10 +82,12 @@ if (verb === 'test') {
   process.chdir(root);
   process.exit(await runTests(rest.length > 0 ? rest : all.sort()));
 }
-const script = verb === 'bench' ? 'dist/test/bench/main.js' : 'dist/agent/main.js';
-process.argv = [
-  process.argv[0],
-  join(root, script),
-  ...(verb === 'bench' ? rest : [verb, ...rest]),
-];
+/** Programs of the checkout itself; any other verb is the agent's. */
+const OWN = {
+  bench: ['dist/test/bench/main.js'],
+  lab: ['dist/test/lab/main.js', 'prompt'],
+  'test:lab': ['dist/test/lab/main.js', 'test'],
+};
+const [script, ...words] = OWN[verb] ?? ['dist/agent/main.js', verb];
+process.argv = [process.argv[0], join(root, script), ...words, ...rest];
 await import(join(root, script));

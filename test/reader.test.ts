@@ -200,7 +200,7 @@ t.test('without a folder for the progress file every file says so', async (t) =>
   await reader.read(list, 1_000);
   t.match(list.files[0]?.entry, { errno: 'ENOENT', why: /no reader process: ENOENT in .*none/u });
   await reader.read(list, 1_000);
-  t.match(list.files[0]?.entry, { errno: 'EAGAIN', why: /no reader process: ENOENT in .*none/u });
+  t.match(list.files[0]?.entry, { errno: 'ECHILD', why: /no reader process: ENOENT in .*none/u });
   await reader.close();
 });
 

@@ -158,10 +158,10 @@ export class Lane<F extends LaneFile> {
     if (this.#child !== undefined) return this.#child;
     const { stuck, runDir, hangMs } = this.#options;
     if (stuck.size >= STUCK_MAX) {
-      return { errno: 'EAGAIN', why: `${stuck.size} readers are stuck in the kernel` };
+      return { errno: 'ECHILD', why: `${stuck.size} readers are stuck in the kernel` };
     }
     if (monotonicMs() < this.#notBeforeMs) {
-      return { errno: 'EAGAIN', why: `no reader process: ${this.#lastFailure}` };
+      return { errno: 'ECHILD', why: `no reader process: ${this.#lastFailure}` };
     }
     try {
       this.#child = new ReaderProcess({ runDir, hangMs });

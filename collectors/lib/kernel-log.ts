@@ -70,8 +70,10 @@ function count(texts: readonly string[]): ReadonlyMap<Marker, Tally> {
   return tallies;
 }
 
+/** The first line of a record; the kernel writes the ends of further ones as `\\x0a`. */
 function quote(text: string): string {
-  const printable = text.replace(/[^ -~]/gu, '?');
+  const [first = ''] = text.split('\\x0a', 1);
+  const printable = first.replace(/[^ -~]/gu, '?');
   return printable.length > QUOTE_LENGTH_MAX
     ? `${printable.slice(0, QUOTE_LENGTH_MAX - 3)}...`
     : printable;

@@ -26,6 +26,7 @@ export function errnoWords(errno: string): string {
 const ERRNO_WORDS: Readonly<Record<string, string>> = {
   EACCES: 'not permitted',
   EAGAIN: 'the chip is busy',
+  ECHILD: 'the agent has no process that could read it',
   EIO: 'the bus or the chip failed',
   ENODATA: 'the chip has no value',
   ENODEV: 'the device is gone',

@@ -1,0 +1,137 @@
+/**
+ * What of the lab can be told without a machine: its data is well-formed, every scenario uses verbs its
+ * topology has, and what is seen is compared in the right way.
+ */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { worldOf } from '../exporters/status/json.ts';
+import type { Component, ComponentId, Group, GroupId, Picture, Vitals } from '../rules/model.ts';
+import { ms } from '../rules/model.ts';
+import { cacheAt } from './lab/host/files.ts';
+import { clearKilled, openRunFolder } from './lab/host/run-folder.ts';
+import { addressed, findVerb, partsOf } from './lab/lab.ts';
+import { loadScenario, parseScenario, parseSight, scenarioNames } from './lab/scenario.ts';
+import { seenOf } from './lab/sight.ts';
+import { loadTopology, parseTopology, topologyNames } from './lab/topology.ts';
+import { lineReader } from './lab/vm/protocol.ts';
+
+t.test('every scenario names a topology there is and verbs it has', async (t) => {
+  for (const name of scenarioNames()) {
+    const scenario = loadScenario(name);
+    const { nodes } = loadTopology(scenario.topology);
+    t.match(scenario.about, /\S/u, `${name} says what it is about`);
+    t.ok(scenario.faults[0]?.verbs.length === 0, `${name} first sees that all is well`);
+    for (const line of scenario.faults.flatMap(({ verbs }) => verbs)) {
+      const { name: node, rest } = addressed(line);
+      const spec =
+        node === undefined ? Object.values(nodes).find(({ agent }) => agent) : nodes[node];
+      if (spec === undefined) t.fail(`${name}: no node for ${line}`);
+      else t.doesNotThrow(() => findVerb(spec, rest), `${name}: ${line}`);
+    }
+  }
+});
+
+t.test('every topology says what it is, has an agent, and no verb twice', async (t) => {
+  for (const name of topologyNames()) {
+    const { about, nodes } = loadTopology(name);
+    t.match(about, /\S/u);
+    t.ok(Object.values(nodes).some(({ agent }) => agent));
+    for (const spec of Object.values(nodes)) {
+      const forms = partsOf(spec).flatMap(({ verbs }) => verbs.map(({ form }) => form));
+      t.equal(new Set(forms).size, forms.length, name);
+    }
+  }
+});
+
+t.test('mistakes in the data are refused', async (t) => {
+  t.throws(() => parseTopology('x', 'nodes: { a: { fan: 1 } }'), /unknown key fan/u);
+  t.throws(() => parseTopology('x', 'nodes: { a: { hardware: [fan] } }'), /unknown hardware fan/u);
+  t.throws(() => parseTopology('x', 'about: nothing'), /has no nodes/u);
+  t.throws(() => parseScenario('x', 'faults: []'), /names no topology/u);
+  t.throws(() => parseScenario('x', 'topology: a\nfaults: [{ do: b }]'), /nothing must be seen/u);
+  t.throws(() => parseScenario('x', 'topology: a\nfaults: [{ kernal: b }]'), /unknown key kernal/u);
+  t.throws(() => parseSight('fan failed'), /not understood/u);
+  const { nodes } = loadTopology('fans');
+  const [spec] = Object.values(nodes);
+  if (spec !== undefined) t.throws(() => findVerb(spec, 'ac lose'), /no such verb/u);
+});
+
+function component(id: string, health: Component['health'], why: string): Component {
+  const empty = { gauges: { rpm: 0 }, facts: {}, needs: [], sources: [] };
+  const rest = { kind: 'fan', name: id, since: ms(7), unproven: false, ignored: false };
+  return { id: id as ComponentId, health, why, ...rest, ...empty };
+}
+
+const VITALS: Vitals = {
+  node: 'alpha',
+  version: '0',
+  wallOffsetMs: 0,
+  startedAt: ms(0),
+  readyAt: ms(0),
+  wakeMode: 'kernel',
+  steps: 0,
+  wakes: 0,
+  drops: {},
+};
+
+t.test('what is seen is the world and the metrics, and all that match', async (t) => {
+  const group: Group = {
+    id: 'fan/a' as GroupId,
+    kind: 'fans',
+    name: 'a',
+    members: [],
+    needed: 1,
+    basis: 'assumed',
+    healthy: 1,
+    margin: { low: 0, high: 0 },
+    standing: 'exposed',
+    degraded: false,
+    since: ms(9),
+  };
+  const picture: Picture = {
+    at: ms(10),
+    components: [component('fan/a', 'failed', '0 rpm'), component('fan/b', 'ok', '')],
+    groups: [group],
+    sights: [],
+    advice: [],
+  };
+  const world = worldOf(picture, VITALS, 0, false);
+  const metrics = [
+    'nospof_component_health{component="fan/a",health="failed"} 1',
+    'nospof_component_health{component="fan/b",health="ok"} 1',
+    'nospof_group_standing{group="fan/a",standing="exposed"} 1',
+  ].join('\n');
+  const see = (line: string, text = metrics): ReturnType<typeof seenOf> =>
+    seenOf(parseSight(line), world, text);
+  t.match(see('fan/a is failed: 0 rpm'), { ok: true, since: 7 });
+  t.match(see('fan/a is exposed'), { ok: true, since: 9 }, 'a group of the same identity');
+  t.match(see('fan/a has rpm 0'), { ok: true });
+  t.match(see('fan/a has rpm 1'), { ok: false });
+  t.match(see('fan/* is failed'), { ok: false, instead: /fan\/b is ok/u }, 'one of them is not');
+  t.match(see('fan/c is failed'), { ok: false, instead: /no fan\/c/u }, 'nothing matches');
+  t.match(see('fan/a is failed: 1 rpm'), { ok: false }, 'for another reason');
+  t.match(see('fan/a is failed', metrics.replace('} 1', '} 0')), { ok: false }, 'metrics differ');
+});
+
+t.test('lines are cut wherever the bytes are', async (t) => {
+  const lines: string[] = [];
+  const take = lineReader((line) => lines.push(line));
+  for (const chunk of ['{"a":', '1}\n{"b"', ':2}\n', '\n{"c":3}']) take(chunk);
+  t.strictSame(lines, ['{"a":1}', '{"b":2}']);
+});
+
+t.test('what a killed lab left is cleared, what runs is not', async (t) => {
+  const cache = cacheAt(t.testdir());
+  mkdirSync(join(cache.runs, '1'), { recursive: true });
+  // Process 1 lives, but did not start at that time: its folder is left from a lab that is gone.
+  writeFileSync(join(cache.runs, '1/processes'), '1 12345678901234\n');
+  const own = openRunFolder(cache);
+  t.match(clearKilled(cache), [/cleared a lab that was killed \(1; 0 processes were left\)/u]);
+  t.strictSame(readdirSync(cache.runs), [String(process.pid)]);
+  const child = own.spawn(['sleep', '600'], 'sleep');
+  t.type(child.pid, 'number');
+  await own.close();
+  t.equal(child.signalCode, 'SIGKILL');
+  t.strictSame(readdirSync(cache.runs), []);
+});

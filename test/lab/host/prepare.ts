@@ -1,0 +1,180 @@
+/**
+ * Makes this host able to run the lab, or says in one line why it cannot. On a developer's machine
+ * nothing is installed; in CI (CI=true) the packages are. The kernel of the machines is downloaded as a
+ * package and unpacked into the cache folder: it is never installed here.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { Cache } from './files.ts';
+
+/** Program, and the Debian package that brings it. */
+const NEEDED: readonly (readonly [string, string])[] = [
+  ['qemu-system-x86_64', 'qemu-system-x86'],
+  ['busybox', 'busybox-static'],
+  ['cpio', 'cpio'],
+  ['depmod', 'kmod'],
+  ['udevadm', 'udev'],
+  ['iscsiadm', 'open-iscsi'],
+  ['multipathd', 'multipath-tools'],
+  ['mdadm', 'mdadm'],
+  ['i2cset', 'i2c-tools'],
+  ['iasl', 'acpica-tools'],
+  ['ipmitool', 'ipmitool'],
+  ['ipmi_sim', 'openipmi'],
+  ['ip', 'iproute2'],
+  ['setpriv', 'util-linux'],
+];
+const INSTALL_MS = 600_000;
+
+export interface Kernel {
+  readonly version: string;
+  readonly image: string;
+  /** Folder that holds VERSION/. */
+  readonly modules: string;
+}
+
+export type Prepared =
+  | { readonly kind: 'ready'; readonly kernel: Kernel; readonly accel: 'kvm' | 'tcg' }
+  | { readonly kind: 'skip'; readonly why: string };
+
+const PLACES = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+
+export function onPath(program: string): boolean {
+  return PLACES.some((folder) => existsSync(join(folder, program)));
+}
+
+function run(argv: readonly [string, ...string[]], cwd?: string): string {
+  const [file, ...rest] = argv;
+  const { status, stdout, stderr, error } = spawnSync(file, rest, {
+    encoding: 'utf8',
+    timeout: INSTALL_MS,
+    maxBuffer: 64 << 20,
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  if (error !== undefined) throw new Error(`${file}: ${error.message}`);
+  if (status !== 0) {
+    throw new Error(`${argv.join(' ')} ended with status ${status}: ${stderr.slice(-2_000)}`);
+  }
+  return stdout;
+}
+
+function install(packages: readonly string[]): void {
+  process.stderr.write(`lab: installing ${packages.join(' ')}\n`);
+  run(['apt-get', 'update', '-q']);
+  run(['apt-get', 'install', '-q', '-y', '--no-install-recommends', ...packages]);
+}
+
+function kernelPackage(): string {
+  const found = /Depends: (linux-image-\d\S+)/u.exec(
+    run(['apt-cache', 'depends', 'linux-image-amd64']),
+  )?.[1];
+  if (found === undefined) throw new Error('apt knows no kernel: run apt-get update');
+  return found;
+}
+
+function unpacked(cache: Cache): Kernel | undefined {
+  const base = existsSync(join(cache.kernel, 'lib/modules')) ? 'lib/modules' : 'usr/lib/modules';
+  const modules = join(cache.kernel, base);
+  const version = existsSync(modules) ? readdirSync(modules)[0] : undefined;
+  if (version === undefined) return undefined;
+  return { version, image: join(cache.kernel, `boot/vmlinuz-${version}`), modules };
+}
+
+/** The folder gets its name only when it is complete, so that a killed run leaves no half of it. */
+function unpackKernel(cache: Cache): Kernel {
+  const known = unpacked(cache);
+  if (known !== undefined) return known;
+  mkdirSync(cache.download, { recursive: true });
+  const name = kernelPackage();
+  process.stderr.write(`lab: downloading ${name}\n`);
+  run(['apt-get', 'download', '-q', '-o', 'APT::Sandbox::User=root', name], cache.download);
+  const file = readdirSync(cache.download).find((one) => one.startsWith(`${name}_`));
+  if (file === undefined) throw new Error(`apt-get downloaded no ${name}`);
+  const half = `${cache.kernel}.half`;
+  rmSync(half, { recursive: true, force: true });
+  run(['dpkg', '-x', join(cache.download, file), half]);
+  const version = readdirSync(join(half, 'lib/modules'))[0] ?? '';
+  run(['depmod', '-b', half, version]);
+  renameSync(half, cache.kernel);
+  rmSync(join(cache.download, file), { force: true });
+  const made = unpacked(cache);
+  if (made === undefined) throw new Error(`${name} holds no kernel`);
+  return made;
+}
+
+/** True when KVM really runs a machine: on some hosts the device is there and does not work. */
+function kvmWorks(image: string): boolean {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+  } catch {
+    return false;
+  }
+  // With no initramfs the kernel panics and -no-reboot ends QEMU; without a working KVM it never gets there.
+  const { status, stdout } = spawnSync(
+    'qemu-system-x86_64',
+    [
+      ...['-machine', 'q35,accel=kvm', '-cpu', 'host', '-m', '256', '-nodefaults', '-no-reboot'],
+      ...['-display', 'none', '-serial', 'stdio', '-kernel', image],
+      ...['-append', 'console=ttyS0 panic=-1'],
+    ],
+    { timeout: 10_000, killSignal: 'SIGKILL', encoding: 'utf8' },
+  );
+  return status === 0 && /Linux version/u.test(stdout);
+}
+
+function debian(): boolean {
+  return existsSync('/etc/debian_version') && onPath('apt-get');
+}
+
+export function prepare(cache: Cache): Prepared {
+  const ci = process.env.CI === 'true';
+  const skip = (why: string): Prepared => {
+    if (ci) throw new Error(`the lab cannot run here: ${why}`);
+    return { kind: 'skip', why };
+  };
+  if (process.getuid?.() !== 0) return skip('it must be run as root');
+  if (!debian()) return skip('it needs a Debian host');
+  if (process.arch !== 'x64') return skip('it needs an amd64 host');
+  const missing = NEEDED.filter(([program]) => !onPath(program)).map(([, name]) => name);
+  if (missing.length > 0 && ci) install(missing);
+  else if (missing.length > 0) return skip(`install ${missing.join(' ')}`);
+  mkdirSync(cache.folder, { recursive: true });
+  const kernel = unpackKernel(cache);
+  return { kind: 'ready', kernel, accel: kvmWorks(kernel.image) ? 'kvm' : 'tcg' };
+}
+
+/** Modules in loading order with all they need, without those built into the kernel. */
+export function modulesFor(
+  cache: Cache,
+  kernel: Kernel,
+  names: readonly string[],
+): readonly string[] {
+  const found: string[] = [];
+  for (const name of names) {
+    const text = run([
+      'modprobe',
+      '-d',
+      cache.kernel,
+      '-S',
+      kernel.version,
+      '--show-depends',
+      name,
+    ]);
+    for (const [, path = ''] of text.matchAll(/^insmod (\S+)/gmu)) {
+      if (!found.includes(path)) found.push(path);
+    }
+  }
+  return found;
+}
+
+export { run };

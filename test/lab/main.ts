@@ -1,0 +1,122 @@
+/**
+ * `npm run test:lab` and `npm run lab`: the scenarios one after the other with a table of verdicts, or
+ * one topology with a prompt. Skips with one line where the lab cannot run; in CI that is a failure.
+ */
+import { parseArgs } from 'node:util';
+import { cacheAt, DEFAULT_CACHE } from './host/files.ts';
+import { makeInitramfs } from './host/initramfs.ts';
+import { prepare } from './host/prepare.ts';
+import { clearKilled, openRunFolder } from './host/run-folder.ts';
+import { prompt } from './prompt.ts';
+import { runScenario, type Timing, type Verdict } from './runner.ts';
+import { loadScenario, scenarioNames } from './scenario.ts';
+import { topologyNames } from './topology.ts';
+import type { Host } from './vm/vm.ts';
+
+const HELP = `usage: npm run test:lab -- [--only NAME]... [--repeat N] [--cache DIR] [--json]
+       npm run lab -- [TOPOLOGY] [--port N] [--cache DIR]
+
+test:lab runs the scenarios in test/lab/scenarios, each on a machine of its own.
+lab starts a topology of test/lab/topologies and gives a prompt to break parts of it.
+`;
+
+function timingText({ fault, detectedMs, by }: Timing): string {
+  if (detectedMs === undefined) return `    ${fault}`;
+  return `    ${fault}: seen ${detectedMs.toFixed(1)} ms after the ${by}`;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function report({ scenario, passed, why, seconds, timings }: Verdict): void {
+  say(`${scenario.padEnd(24)} ${passed ? 'passed' : 'FAILED'} ${seconds.toFixed(1).padStart(7)} s`);
+  for (const timing of timings) say(timingText(timing));
+  if (!passed) say(why.replace(/^/gmu, '    '));
+}
+
+async function scenarios(
+  host: Host,
+  names: readonly string[],
+  repeat: number,
+  json: boolean,
+): Promise<number> {
+  const verdicts: Verdict[] = [];
+  for (let round = 0; round < repeat; round += 1) {
+    for (const name of names) {
+      const verdict = await runScenario(host, loadScenario(name));
+      verdicts.push(verdict);
+      if (!json) report(verdict);
+    }
+  }
+  const failed = verdicts.filter(({ passed }) => !passed).length;
+  if (json) say(JSON.stringify(verdicts, undefined, 2));
+  say(`${verdicts.length - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+function chosen(only: readonly string[]): readonly string[] {
+  const all = scenarioNames();
+  for (const name of only) {
+    if (!all.includes(name)) throw new Error(`no scenario ${name}; there are ${all.join(', ')}`);
+  }
+  return only.length > 0 ? only : all;
+}
+
+function positive(text: string | undefined, name: string, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} takes a whole number`);
+  return value;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      only: { type: 'string', multiple: true },
+      repeat: { type: 'string' },
+      cache: { type: 'string' },
+      port: { type: 'string' },
+      json: { type: 'boolean' },
+    },
+  });
+  const [verb, topology = 'server'] = positionals;
+  if (values.help === true || (verb !== 'test' && verb !== 'prompt')) {
+    process.stdout.write(HELP);
+    return values.help === true ? 0 : 2;
+  }
+  const names = chosen(values.only ?? []);
+  const repeat = positive(values.repeat, 'repeat', 1);
+  const port = positive(values.port, 'port', 0);
+  if (!topologyNames().includes(topology)) {
+    throw new Error(`no topology ${topology}; there are ${topologyNames().join(', ')}`);
+  }
+  const cache = cacheAt(values.cache ?? DEFAULT_CACHE);
+  const prepared = prepare(cache);
+  if (prepared.kind === 'skip') {
+    say(`lab: skipped: ${prepared.why}`);
+    return 0;
+  }
+  const { kernel, accel } = prepared;
+  for (const line of clearKilled(cache)) process.stderr.write(`lab: ${line}\n`);
+  const run = openRunFolder(cache);
+  const host: Host = { kernel, accel, initramfs: makeInitramfs(cache, kernel), run };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => void run.close().finally(() => process.exit(130)));
+  }
+  process.stderr.write(`lab: kernel ${kernel.version}, ${accel}\n`);
+  try {
+    if (verb === 'prompt') return await prompt(host, topology, port);
+    return await scenarios(host, names, repeat, values.json === true);
+  } finally {
+    await run.close();
+  }
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  process.stderr.write(`lab: ${(error as Error).message}\n`);
+  process.exit(2);
+}

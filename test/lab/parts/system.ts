@@ -1,0 +1,105 @@
+/** The machine as a whole, and the agent that runs on it. */
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { DIST } from '../host/files.ts';
+import { type Node, type Part, run } from './part.ts';
+
+export const AGENT_PORT = 9974;
+const FOLDER = '/run/lab/nospof';
+export const AGENT_LOG = '/run/lab/agent.log';
+const MAIN = join(DIST, 'agent/main.js');
+/** The command that shows in the machine what its agent sees. */
+export const STATUS: readonly [string, ...string[]] = [
+  process.execPath,
+  MAIN,
+  'status',
+  ...['--config', '/run/lab/nospof.yaml', '--run', `${FOLDER}/run`],
+];
+/** Small enough to be filled at once. */
+const STATE_SIZE = 'size=1m';
+const pids = new Map<string, number>();
+
+async function startAgent(node: Node): Promise<number> {
+  const config = { node: node.name, listen: `127.0.0.1:${AGENT_PORT}` };
+  await node.vm.guest.write('/run/lab/nospof.yaml', stringify(config));
+  const { at, pid } = await node.vm.guest.ask({
+    op: 'start',
+    argv: [
+      process.execPath,
+      MAIN,
+      'run',
+      ...['--config', '/run/lab/nospof.yaml'],
+      ...['--state', `${FOLDER}/state`, '--run', `${FOLDER}/run`],
+    ],
+    log: AGENT_LOG,
+  });
+  if (pid !== undefined) pids.set(node.name, pid);
+  return at;
+}
+
+async function signal(node: Node, name: string): Promise<number> {
+  const pid = pids.get(node.name);
+  if (pid === undefined) throw new Error(`no agent runs on ${node.name}`);
+  return (await node.vm.guest.ask({ op: 'signal', pid, signal: name })).at;
+}
+
+export const part: Part = {
+  name: 'system',
+  has: () => true,
+  settle: async (node) => {
+    await run(node, 'mkdir', '-p', `${FOLDER}/state`, `${FOLDER}/run`);
+    const state = `${FOLDER}/state`;
+    await run(node, 'mount', '-t', 'tmpfs', '-o', `mode=0700,${STATE_SIZE}`, 'state', state);
+  },
+  verbs: [
+    { form: 'agent start', about: 'nospof is started', act: startAgent },
+    { form: 'agent stop', about: 'nospof is told to end', act: (node) => signal(node, 'SIGTERM') },
+    { form: 'agent kill', about: 'nospof is killed', act: (node) => signal(node, 'SIGKILL') },
+    { form: 'agent hang', about: 'nospof is stopped', act: (node) => signal(node, 'SIGSTOP') },
+    { form: 'agent go', about: 'nospof goes on', act: (node) => signal(node, 'SIGCONT') },
+    {
+      form: 'node hang',
+      about: 'the whole machine stands still',
+      act: async (node) => void (await node.vm.qmp.execute('stop')) as undefined,
+    },
+    {
+      form: 'node go',
+      about: 'it goes on',
+      act: async (node) => void (await node.vm.qmp.execute('cont')) as undefined,
+    },
+    {
+      form: 'node cut',
+      about: 'the power of the machine is cut',
+      act: async (node) => {
+        node.vm.cutPower();
+        await node.vm.ended;
+        return undefined;
+      },
+    },
+    {
+      form: 'clock jump SECONDS',
+      about: 'wall-clock time jumps',
+      act: async (node, [seconds]) => {
+        await run(node, 'date', '-s', `@${Math.round(Date.now() / 1000) + Number(seconds)}`);
+        return undefined;
+      },
+    },
+    {
+      form: 'state fill',
+      about: "the disk under nospof's state is full",
+      act: async (node) => {
+        const to = `of=${FOLDER}/state/ballast`;
+        await node.vm.guest.runAll([{ argv: ['dd', 'if=/dev/zero', to, 'bs=4k'] }]);
+        return undefined;
+      },
+    },
+    {
+      form: 'state free',
+      about: 'it has room again',
+      act: async (node) => {
+        await run(node, 'rm', '-f', `${FOLDER}/state/ballast`);
+        return undefined;
+      },
+    },
+  ],
+};

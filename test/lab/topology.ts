@@ -1,0 +1,97 @@
+/**
+ * A topology: which machines there are and what is built into each. It is data, read from YAML; what a
+ * piece of hardware needs to exist is known by its part.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { DATA } from './host/files.ts';
+
+export type Hardware = 'fans' | 'ac' | 'bmc' | 'watchdog';
+const HARDWARE: readonly Hardware[] = ['fans', 'ac', 'bmc', 'watchdog'];
+
+export interface NodeSpec {
+  readonly memoryMb: number;
+  readonly hardware: readonly Hardware[];
+  /** SCSI disks that can be pulled, by letter. */
+  readonly disks: readonly string[];
+  /** RAID-1 arrays over those disks; more disks than two are spares. */
+  readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  /** Network card -> the network its cable leads to. */
+  readonly nics: Readonly<Record<string, string>>;
+  /** Bond -> its network cards, the preferred one first. */
+  readonly bonds: Readonly<Record<string, readonly string[]>>;
+  /** IPv4 address with prefix length of a card or bond. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Names of disks that two host adapters see. */
+  readonly luns: readonly string[];
+  /** Whether multipath keeps writes waiting when no path is left, instead of failing them. */
+  readonly queueing: boolean;
+  /** Serves its first disk as an iSCSI LUN on all its addresses. */
+  readonly target: boolean;
+  /** Addresses of an iSCSI target that this node logs in to; each is a path. */
+  readonly portals: readonly string[];
+  /** Whether nospof runs on it. */
+  readonly agent: boolean;
+}
+
+export interface Topology {
+  readonly name: string;
+  readonly about: string;
+  readonly nodes: Readonly<Record<string, NodeSpec>>;
+}
+
+const DEFAULTS: NodeSpec = {
+  memoryMb: 768,
+  hardware: [],
+  disks: [],
+  mirrors: {},
+  nics: {},
+  bonds: {},
+  addresses: {},
+  luns: [],
+  queueing: false,
+  target: false,
+  portals: [],
+  agent: true,
+};
+
+function refuseUnknown(where: string, found: object, known: readonly string[]): void {
+  for (const key of Object.keys(found)) {
+    if (!known.includes(key)) {
+      throw new Error(`${where}: unknown key ${key}; there are ${known.join(', ')}`);
+    }
+  }
+}
+
+function nodeSpec(where: string, given: Partial<NodeSpec>): NodeSpec {
+  refuseUnknown(where, given, Object.keys(DEFAULTS));
+  for (const one of given.hardware ?? []) {
+    if (!HARDWARE.includes(one)) throw new Error(`${where}: unknown hardware ${one}`);
+  }
+  return { ...DEFAULTS, ...given };
+}
+
+export function parseTopology(name: string, text: string): Topology {
+  const given = parse(text) as { about?: string; nodes?: Record<string, Partial<NodeSpec>> };
+  const where = `topology ${name}`;
+  refuseUnknown(where, given, ['about', 'nodes']);
+  const nodes = Object.entries(given.nodes ?? {}).map(
+    ([node, spec]) => [node, nodeSpec(`${where}, node ${node}`, spec)] as const,
+  );
+  if (nodes.length === 0) throw new Error(`${where} has no nodes`);
+  return { name, about: given.about ?? '', nodes: Object.fromEntries(nodes) };
+}
+
+export const TOPOLOGIES: string = join(DATA, 'topologies');
+
+export function loadTopology(name: string): Topology {
+  return parseTopology(name, readFileSync(join(TOPOLOGIES, `${name}.yaml`), 'utf8'));
+}
+
+export function topologyNames(): readonly string[] {
+  return readdirSync(TOPOLOGIES)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -5))
+    .sort();
+}
