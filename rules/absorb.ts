@@ -3,10 +3,12 @@
  * it no longer holds is no longer seen. Only what differs is touched, so a poll that changed nothing
  * costs one comparison by identity. No health is decided here.
  */
+import type { LimitConfig } from './config.ts';
 import { changeSlot, type Draft, placeOf, setSeen } from './draft.ts';
 import { isGlob } from './glob.ts';
 import { sameList } from './judge.ts';
 import {
+  type Advice,
   assertNever,
   type ComponentId,
   type GroupReading,
@@ -54,6 +56,10 @@ function sameGroup(a: GroupReading | undefined, b: GroupReading): boolean {
   );
 }
 
+function sameAdvice(a: Advice | undefined, b: Advice): boolean {
+  return a !== undefined && a.code === b.code && a.about === b.about && a.text === b.text;
+}
+
 /** Touches every component whose health may turn on the state of this source. */
 export function touchSource(draft: Draft, source: SourceId): void {
   for (const [place, slot] of draft.slots.entries()) {
@@ -86,15 +92,15 @@ function absorbSeen(draft: Draft, state: SourceState, observation: Observation):
     groups.length === state.groups.length &&
     groups.every((group, index) => sameGroup(state.groups[index], group));
   if (!sameGroups) draft.topologyChanged = true;
-  const sameAdvice =
+  const isSameAdvice =
     advice.length === state.advice.length &&
-    advice.every((one, index) => one.text === state.advice[index]?.text);
-  if (!sameAdvice) draft.adviceChanged = true;
+    advice.every((one, index) => sameAdvice(state.advice[index], one));
+  if (!isSameAdvice) draft.adviceChanged = true;
   return {
     ...state,
     readings: absorbReadings(draft, state, found.readings),
     groups: sameGroups ? state.groups : groups,
-    advice: sameAdvice ? state.advice : advice,
+    advice: isSameAdvice ? state.advice : advice,
     observation,
   };
 }
@@ -138,16 +144,35 @@ function expectNamed(draft: Draft): void {
   }
 }
 
+/** The hysteresis of a limit goes with the limit, wherever it now stands in the configuration. */
+function moveLimits(draft: Draft, before: readonly LimitConfig[]): void {
+  const after = draft.judgement.limits.map((limit) => JSON.stringify(limit));
+  const moved = before.map((limit) => after.indexOf(JSON.stringify(limit)));
+  if (moved.every((to, from) => to === from)) return;
+  for (const [place, slot] of draft.slots.entries()) {
+    const limits = Object.fromEntries(
+      Object.entries(slot.memory.limits).flatMap(([from, level]) => {
+        const to = moved[Number(from)] ?? -1;
+        return to < 0 ? [] : [[to, level]];
+      }),
+    );
+    changeSlot(draft, place, { memory: { ...slot.memory, limits } });
+  }
+}
+
 export function absorb(draft: Draft, input: Input): void {
   switch (input.kind) {
     case 'read':
       absorbRead(draft, input);
       break;
-    case 'judgement':
+    case 'judgement': {
+      const limitsBefore = draft.judgement.limits;
       draft.judgement = input.judgement;
       expectNamed(draft);
+      moveLimits(draft, limitsBefore);
       draft.topologyChanged = true;
       break;
+    }
     case 'forget': {
       const place = draft.places.get(input.component);
       if (place === undefined) break;

@@ -6,6 +6,7 @@
 import { type Draft, dropSlots } from './draft.ts';
 import { judgeGroups } from './groups.ts';
 import { judge, sameList } from './judge.ts';
+import { isDecided } from './merge.ts';
 import type { Component, Group, Health, Ms } from './model.ts';
 import { buildTopology } from './topology.ts';
 import type { GroupShape, RememberedGroup, Slot, Topology } from './world.ts';
@@ -18,7 +19,9 @@ export interface Assessed {
   readonly ageing: readonly number[];
 }
 
-function judgeTouched(draft: Draft): void {
+/** Judges what was touched; true when the inventory took up a component. */
+function judgeTouched(draft: Draft): boolean {
+  let taken = false;
   const dropped = new Set<number>();
   const bench = { now: draft.now, judgement: draft.judgement, sources: draft.sources };
   for (const place of draft.touched) {
@@ -28,16 +31,25 @@ function judgeTouched(draft: Draft): void {
     if (judged === undefined) dropped.add(place);
     else {
       if (judged.remembered !== slot.remembered) draft.inventoryChanged = true;
+      taken ||= slot.remembered === undefined && judged.remembered !== undefined;
       draft.slots[place] = judged;
     }
   }
   dropSlots(draft, dropped);
+  return taken;
+}
+
+/** Whether what was never found is absent turns on which sources report its kind: on all readings. */
+function touchNeverFound(draft: Draft): void {
+  for (const [place, slot] of draft.slots.entries()) {
+    if (slot.expected && slot.remembered === undefined) draft.touched.add(place);
+  }
 }
 
 /** Notes in the inventory which discovered groups each present component belongs to. */
 function rememberGroups(draft: Draft, topology: Topology): void {
   for (const [place, slot] of draft.slots.entries()) {
-    if (slot.remembered === undefined || slot.seen.length === 0) continue;
+    if (slot.remembered === undefined || !isDecided(slot.seen, draft.sources)) continue;
     const groups = (topology.groupsOf[place] ?? [])
       .map((index) => topology.groups[index])
       .filter((shape) => shape !== undefined && shape.configured === undefined)
@@ -60,6 +72,12 @@ function rememberedGroup({ id, kind, name, intrinsic }: GroupShape): RememberedG
   return intrinsic === undefined ? { id, kind, name } : { id, kind, name, needed: intrinsic };
 }
 
+/** Takes its dependents with it. What is not looked at, or was never proven to be there, does not. */
+function spreads(component: Component | undefined): boolean {
+  if (component === undefined || component.ignored || component.unproven) return false;
+  return component.health === 'failed' || component.health === 'absent';
+}
+
 interface Effective {
   readonly health: Health;
   readonly why: string;
@@ -76,7 +94,7 @@ function effective(
   if (health === 'failed' || health === 'absent') return { health, why };
   for (const need of topology.needs[place] ?? []) {
     const needed = components[need];
-    if (needed !== undefined && (needed.health === 'failed' || needed.health === 'absent')) {
+    if (needed !== undefined && spreads(needed)) {
       return { health: 'failed', why: `needs ${needed.id}, which is ${needed.health}` };
     }
   }
@@ -128,7 +146,7 @@ function propagate(
   for (let next = work.pop(); next !== undefined; next = work.pop()) {
     const slot = draft.slots[next];
     if (slot === undefined) continue;
-    const shown = components[next]?.health;
+    const shown = components[next];
     const past = pastOf(draft, slot, next, moved);
     const is = effective(slot, next, topology, components);
     const same =
@@ -136,10 +154,12 @@ function propagate(
       past.own === slot.own &&
       past.component.health === is.health &&
       past.component.why === is.why;
-    components[next] = same ? past.component : componentOf(slot, draft.now, is, past.component);
+    const after = same ? past.component : componentOf(slot, draft.now, is, past.component);
+    components[next] = after;
     if (same) changed.delete(next);
     else changed.add(next);
-    if (shown !== is.health) work.push(...(topology.dependents[next] ?? []));
+    if (shown?.health !== after.health || spreads(shown) !== spreads(after))
+      work.push(...(topology.dependents[next] ?? []));
   }
   return changed;
 }
@@ -147,9 +167,10 @@ function propagate(
 /** The draft judged: what of it may be shown and what the next step builds on. */
 export function assess(draft: Draft): Assessed {
   const { before } = draft;
-  judgeTouched(draft);
+  if (draft.topologyChanged) touchNeverFound(draft);
+  const taken = judgeTouched(draft);
   const topology = draft.topologyChanged ? buildTopology(draft) : before.topology;
-  if (draft.topologyChanged) rememberGroups(draft, topology);
+  if (draft.topologyChanged || taken) rememberGroups(draft, topology);
   const moved = draft.places !== before.places;
   if (topology !== before.topology) {
     for (let place = 0; place < draft.slots.length; place += 1) draft.touched.add(place);

@@ -46,7 +46,14 @@ function judgeGroup(
   const healthy = new Set(
     members.filter((one) => one.component.health === 'ok').map((one) => one.component.id),
   );
-  const serving = shape.preference.find((id) => healthy.has(id));
+  // One that does not count, ignored or never proven, cannot be the one that should serve.
+  const idle = new Set(
+    shape.members
+      .map((place) => components[place])
+      .flatMap((one) => (one !== undefined && (one.ignored || one.unproven) ? one.id : [])),
+  );
+  const preference = shape.preference.filter((id) => !idle.has(id));
+  const serving = preference.find((id) => healthy.has(id));
   return {
     id: shape.id,
     kind: shape.kind,
@@ -56,13 +63,14 @@ function judgeGroup(
     healthy: healthy.size,
     margin,
     standing,
-    degraded: serving !== undefined && serving !== shape.preference[0],
+    degraded: serving !== undefined && serving !== preference[0],
     since: before?.standing === standing ? before.since : draft.now,
   };
 }
 
 function sameGroup(a: Group, b: Group): boolean {
   return (
+    a.kind === b.kind &&
     a.name === b.name &&
     a.needed === b.needed &&
     a.basis === b.basis &&

@@ -87,9 +87,12 @@ export function decodeInventory(text: string): InventoryRead {
     return { ok: false, why: `it holds no list of at most ${INVENTORY_MAX} components` };
   }
   const remembered: Remembered[] = [];
+  const ids = new Set<ComponentId>();
   for (const [index, item] of list.entries()) {
     const record = rememberedOf(item);
     if (record === undefined) return { ok: false, why: `entry ${index + 1} is malformed` };
+    if (ids.has(record.id)) return { ok: false, why: `entry ${index + 1} is there twice` };
+    ids.add(record.id);
     remembered.push(record);
   }
   return { ok: true, remembered };

@@ -72,8 +72,13 @@ export function applyLimits(
   let changed = false;
   for (const [index, limit] of judgement.limits.entries()) {
     const value = reading.gauges[limit.gauge];
-    if (value === undefined || !globMatches(limit.component, reading.component)) continue;
+    if (!globMatches(limit.component, reading.component)) continue;
     const before = memory.limits[index] ?? 'ok';
+    if (value === undefined) {
+      // Not read this time: it neither recovers nor gets worse.
+      if (memory.limits[index] !== undefined) limits[index] = before;
+      continue;
+    }
     const level = limitLevel(limit, value, before);
     limits[index] = level;
     changed ||= level !== memory.limits[index];
@@ -111,7 +116,12 @@ export function applyFlaps(
 ): { readonly verdict: Verdict; readonly memory: Memory } {
   const value = reading.flap === undefined ? undefined : reading.gauges[reading.flap];
   const config = judgement.flaps.findLast((flap) => globMatches(flap.component, reading.component));
-  if (value === undefined || config === undefined) return { verdict, memory };
+  if (config === undefined) {
+    // Not counted: when it is again, what happened in between is no flapping.
+    const idle = memory.flapCounter === undefined && memory.flaps.length === 0;
+    return { verdict, memory: idle ? memory : { ...memory, flaps: [], flapCounter: undefined } };
+  }
+  if (value === undefined) return { verdict, memory };
   const rise = memory.flapCounter === undefined ? 0 : Math.max(0, value - memory.flapCounter);
   const start = ms(now - config.withinMs);
   let flaps = memory.flaps;

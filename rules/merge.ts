@@ -11,8 +11,10 @@ export interface Merged {
   readonly health: Health;
   readonly why: string;
   readonly sources: readonly SourceId[];
-  /** Read within its time by a source that decides. */
+  /** Read within its time, and something known, by a source that decides. */
   readonly fresh: boolean;
+  /** Read within its time by a source that decides, whatever it said: its numbers are those of now. */
+  readonly read: boolean;
 }
 
 const DARKNESS: Readonly<Record<Health, number>> = {
@@ -22,6 +24,28 @@ const DARKNESS: Readonly<Record<Health, number>> = {
   absent: 3,
   failed: 4,
 };
+
+function isOpinion(one: Seen, sources: ReadonlyMap<SourceId, SourceState>): boolean {
+  return sources.get(one.source)?.spec.opinion ?? false;
+}
+
+function isLate(one: Seen, sources: ReadonlyMap<SourceId, SourceState>): boolean {
+  const state = sources.get(one.source)?.sight.state;
+  return state === undefined || state === 'stale';
+}
+
+/** Reported by a source that is no mere opinion. */
+export function isDecided(
+  seen: readonly Seen[],
+  sources: ReadonlyMap<SourceId, SourceState>,
+): boolean {
+  return seen.some((one) => !isOpinion(one, sources));
+}
+
+/** What holds of the merged reading only when each of these says so. */
+function allSay(seen: readonly Seen[], what: 'unproven' | 'virtual'): Partial<Reading> {
+  return seen.every((one) => one.reading[what] === true) ? { [what]: true } : {};
+}
 
 interface Voice {
   readonly health: Health;
@@ -48,9 +72,8 @@ export function merge(
   seen: readonly [Seen, ...Seen[]],
   sources: ReadonlyMap<SourceId, SourceState>,
 ): Merged {
-  const isOpinion = (one: Seen): boolean => sources.get(one.source)?.spec.opinion ?? false;
-  const deciding = seen.filter((one) => !isOpinion(one));
-  const opinions = seen.filter(isOpinion);
+  const deciding = seen.filter((one) => !isOpinion(one, sources));
+  const opinions = seen.filter((one) => isOpinion(one, sources));
   const said = deciding.map((one) => voiceOf(one, sources));
   let { health, why }: Voice =
     said.length === 0
@@ -63,22 +86,26 @@ export function merge(
     health = 'failing';
     why = `a second opinion disagrees: ${dark.why}`;
   }
-  const ordered = [...opinions, ...deciding.toReversed()].map((one) => one.reading);
-  const first = (deciding[0] ?? seen[0]).reading;
-  const reading: Reading =
-    ordered.length === 1
-      ? first
-      : {
-          ...first,
-          gauges: Object.assign({}, ...ordered.map((one) => one.gauges)),
-          facts: Object.assign({}, ...ordered.map((one) => one.facts)),
-          needs: [...new Set(ordered.toReversed().flatMap((one) => one.needs))],
-        };
+  const byTrust = [...opinions, ...deciding.toReversed()];
+  // Numbers of a late source are not those of now; its words and needs still say what the thing is.
+  const current = byTrust.filter((one) => !isLate(one, sources)).map((one) => one.reading);
+  const ordered = byTrust.map((one) => one.reading);
+  const prompt = deciding.filter((one) => !isLate(one, sources));
+  const { unproven, virtual, ...first } = (prompt[0] ?? deciding[0] ?? seen[0]).reading;
+  const reading: Reading = {
+    ...first,
+    ...allSay(prompt.length > 0 ? prompt : seen, 'unproven'),
+    ...allSay(prompt.length > 0 ? prompt : seen, 'virtual'),
+    gauges: Object.assign({}, ...current.map((one) => one.gauges)),
+    facts: Object.assign({}, ...ordered.map((one) => one.facts)),
+    needs: [...new Set(ordered.toReversed().flatMap((one) => one.needs))],
+  };
   return {
     reading,
     health,
     why,
     sources: [...deciding, ...opinions].map((one) => one.source),
     fresh: said.some((voice) => voice.health !== 'unknown'),
+    read: prompt.length > 0,
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Draft } from './draft.ts';
 import { globMatches, isGlob } from './glob.ts';
+import { isDecided } from './merge.ts';
 import type { ComponentId, GroupId } from './model.ts';
 import { groupId } from './model.ts';
 import type { GroupShape, Slot, Topology } from './world.ts';
@@ -52,7 +53,7 @@ function addDiscovered(draft: Draft, shapes: Map<GroupId, Shape>): void {
 /** What is gone still belongs where it was: a dead supply must not turn "1 of 2" into "1 of 1". */
 function addRemembered(draft: Draft, shapes: Map<GroupId, Shape>): void {
   for (const [place, slot] of draft.slots.entries()) {
-    if (slot.seen.length > 0) continue;
+    if (isDecided(slot.seen, draft.sources)) continue;
     for (const group of slot.remembered?.groups ?? []) {
       const shape = shapeOf(shapes, group.id, group.kind, group.name);
       shape.intrinsic ??= group.needed;

@@ -207,7 +207,9 @@ t.test('an opinion darkens, and never decides', async (t) => {
   world = after(world, 4, read(seen([reading('path/a', 'ok')]), 4, second));
   t.equal(healthOf(world, 'path/a'), 'failed', 'it cannot heal');
   world = after(world, 5, read(seen([]), 5));
-  t.equal(healthOf(world, 'path/a'), 'unknown', 'nor stand alone');
+  t.equal(healthOf(world, 'path/a'), 'absent', 'nor keep alive what the other looked for in vain');
+  const alone = after(worldOf(specs), 1, read(seen([reading('path/b')]), 1, second));
+  t.equal(healthOf(alone, 'path/b'), 'unknown', 'nor stand alone');
 });
 
 t.test(
