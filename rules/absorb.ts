@@ -68,18 +68,40 @@ export function touchSource(draft: Draft, source: SourceId): void {
   }
 }
 
-function absorbReadings(draft: Draft, state: SourceState, readings: readonly Reading[]): Reading[] {
-  const old = new Map(state.readings.map((reading) => [reading.component, reading]));
+/** Takes one reading in where an earlier one of the same component stood; keeps that one if it is alike. */
+function absorbReading(
+  draft: Draft,
+  source: SourceId,
+  before: Reading | undefined,
+  reading: Reading,
+): Reading {
+  if (before !== undefined && sameReading(before, reading)) return before;
+  if (before !== undefined && !sameList(before.needs, reading.needs)) draft.topologyChanged = true;
+  setSeen(draft, reading.component, { source, reading }, true);
+  return reading;
+}
+
+function absorbReadings(
+  draft: Draft,
+  state: SourceState,
+  readings: readonly Reading[],
+): readonly Reading[] {
+  const source = state.spec.id;
+  const { readings: old } = state;
+  // The common case, the same components in the same order, needs no index of 10,000 names.
+  const aligned =
+    old.length === readings.length &&
+    old.every((before, place) => before.component === readings[place]?.component);
+  if (aligned) {
+    return readings.map((reading, place) => absorbReading(draft, source, old[place], reading));
+  }
+  const byId = new Map(old.map((reading) => [reading.component, reading]));
   const kept = readings.map((reading) => {
-    const before = old.get(reading.component);
-    old.delete(reading.component);
-    if (before !== undefined && sameReading(before, reading)) return before;
-    if (before !== undefined && !sameList(before.needs, reading.needs))
-      draft.topologyChanged = true;
-    setSeen(draft, reading.component, { source: state.spec.id, reading }, true);
-    return reading;
+    const before = byId.get(reading.component);
+    byId.delete(reading.component);
+    return absorbReading(draft, source, before, reading);
   });
-  for (const [id, reading] of old) setSeen(draft, id, { source: state.spec.id, reading }, false);
+  for (const [id, reading] of byId) setSeen(draft, id, { source, reading }, false);
   return kept;
 }
 
