@@ -18,7 +18,7 @@ import type { Input, Remembered, World } from '../rules/world.ts';
 import { type KernelWake, matches } from './kernel/wakes.ts';
 import { monotonicNow } from './ports/clock.ts';
 import type { Probe } from './probe.ts';
-import { begin, finish, isDue, mark, nextOnGrid, type Watch } from './watch.ts';
+import { begin, dueOf, finish, mark, nextOnGrid, type Watch } from './watch.ts';
 
 /** Even with nothing to read the world is stepped this often, so that sight can decay. */
 export const HEARTBEAT_MS = 1000;
@@ -62,16 +62,6 @@ interface Parsed {
   readonly observation: Observation;
 }
 
-function parse(watch: Watch, snapshot: Snapshot, onTrouble: (why: string) => void): Observation {
-  try {
-    return watch.source.parse(snapshot);
-  } catch (error) {
-    const why = `the parser of ${watch.id} failed: ${(error as Error).message}`;
-    onTrouble(`${why}; please send its capture`);
-    return { kind: 'blind', why };
-  }
-}
-
 class RunningLoop implements Loop {
   readonly ready: Promise<void>;
   #world: World;
@@ -89,7 +79,10 @@ class RunningLoop implements Loop {
   #answered: () => void = () => {};
   readonly #options: LoopOptions;
   readonly #parsed = new Map<SourceId, Parsed>();
-  readonly #answers: Watch[] = [];
+  /** Wakes that were read for, but are not in the world yet. */
+  readonly #answers: Ms[] = [];
+  /** What was last said of a parser that fails: it is not said again with each reading. */
+  readonly #troubles = new Map<SourceId, string>();
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -147,8 +140,7 @@ class RunningLoop implements Loop {
   #readDue(): void {
     if (this.#closed) return;
     const started = monotonicNow();
-    for (const watch of this.#options.watches) {
-      if (!isDue(watch, started)) continue;
+    for (const watch of dueOf(this.#options.watches, started)) {
       if (monotonicNow() - started > READING_TURN_MS) break;
       void this.#read(watch);
     }
@@ -165,14 +157,30 @@ class RunningLoop implements Loop {
     const observation =
       known !== undefined && known.snapshot === snapshot
         ? known.observation
-        : parse(watch, snapshot, this.#options.onTrouble);
+        : this.#parse(watch, snapshot);
     this.#parsed.set(watch.id, { snapshot, observation });
     const durationMs = now - started;
     this.#inbox.push({ kind: 'read', source: watch.id, at: now, observation, durationMs });
     this.#sample('read', durationMs);
-    if (!watch.dirty) this.#answers.push(watch);
+    if (!watch.dirty && watch.wokenAt !== undefined) {
+      this.#answers.push(watch.wokenAt);
+      watch.wokenAt = undefined;
+    }
     finish(watch, now);
     this.#turnSoon();
+  }
+
+  #parse(watch: Watch, snapshot: Snapshot): Observation {
+    try {
+      return watch.source.parse(snapshot);
+    } catch (error) {
+      const why = `the parser of ${watch.id} failed: ${(error as Error).message}`;
+      if (this.#troubles.get(watch.id) !== why) {
+        this.#options.onTrouble(`${why}; please send its capture`);
+      }
+      this.#troubles.set(watch.id, why);
+      return { kind: 'blind', why };
+    }
   }
 
   #turnSoon(): void {
@@ -192,10 +200,7 @@ class RunningLoop implements Loop {
     this.#steps += 1;
     const ended = monotonicNow();
     this.#sample('step', ended - started);
-    for (const watch of this.#answers.splice(0)) {
-      if (watch.wokenAt !== undefined) this.#sample('wake_to_world', ended - watch.wokenAt);
-      watch.wokenAt = undefined;
-    }
+    for (const wokenAt of this.#answers.splice(0)) this.#sample('wake_to_world', ended - wokenAt);
     this.#noteReady(ended);
     const samples = this.#samples;
     this.#samples = [];

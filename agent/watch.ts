@@ -46,8 +46,10 @@ export function begin(watch: Watch, now: Ms): void {
   watch.dueAt = nextOnGrid(now, watch.everyMs);
 }
 
+/** A read that took longer than its period skips what it missed: slow devices are not read without pause. */
 export function finish(watch: Watch, now: Ms): void {
   watch.inFlight = false;
+  if (watch.dueAt <= now) watch.dueAt = nextOnGrid(now, watch.everyMs);
   if (watch.dirty) watch.dueAt = ms(Math.max(now, watch.lastReadAt + WAKE_GAP_MS));
 }
 
@@ -59,6 +61,11 @@ export function mark(watch: Watch, wokenAt: Ms, now: Ms): void {
 
 export function isDue(watch: Watch, now: Ms): boolean {
   return !watch.inFlight && watch.dueAt <= now;
+}
+
+/** What is due, the longest waiting first: a source that is woken without end keeps no other from its turn. */
+export function dueOf(watches: readonly Watch[], now: Ms): readonly Watch[] {
+  return watches.filter((watch) => isDue(watch, now)).sort((a, b) => a.dueAt - b.dueAt);
 }
 
 /** Every wake any of the sources asks for. */

@@ -1,0 +1,95 @@
+/** When a source is due: its grid, its wakes, and the gap that a storm of them must keep. */
+import t from 'tap';
+import {
+  begin,
+  createWatch,
+  dueOf,
+  finish,
+  isDue,
+  mark,
+  nextOnGrid,
+  WAKE_GAP_MS,
+  type Watch,
+} from '../agent/watch.ts';
+import { ms, sourceId } from '../rules/model.ts';
+import { sourceOf } from './place.ts';
+
+function watchAt(nowMs: number, everyMs = 1000, name = 'one'): Watch {
+  return createWatch(sourceId('test', name), sourceOf(), everyMs, ms(nowMs));
+}
+
+/** A watch that was read between the two times. */
+function readFrom(startMs: number, endMs: number): Watch {
+  const watch = watchAt(startMs);
+  begin(watch, ms(startMs));
+  finish(watch, ms(endMs));
+  return watch;
+}
+
+t.test('due at once, then on the grid of its period', async (t) => {
+  const watch = watchAt(1234);
+  t.ok(isDue(watch, ms(1234)));
+  begin(watch, ms(1234));
+  finish(watch, ms(1240));
+  t.equal(watch.dueAt, 2000);
+  t.notOk(isDue(watch, ms(1999)));
+  t.ok(isDue(watch, ms(2000)));
+  t.equal(nextOnGrid(ms(2000), 1000), 3000, 'on the grid itself it is the next one');
+});
+
+t.test('never due while it is read', async (t) => {
+  const watch = watchAt(1000);
+  begin(watch, ms(1000));
+  t.notOk(isDue(watch, ms(9000)));
+  mark(watch, ms(9000), ms(9000));
+  t.notOk(isDue(watch, ms(9000)), 'not even when woken');
+});
+
+t.test('a wake makes it due at once, but for the gap since its last read', async (t) => {
+  const rested = readFrom(1000, 1001);
+  mark(rested, ms(1500), ms(1500));
+  t.equal(rested.dueAt, 1500);
+  const fresh = readFrom(1000, 1001);
+  mark(fresh, ms(1002), ms(1002));
+  t.equal(fresh.dueAt, 1000 + WAKE_GAP_MS);
+  const late = readFrom(1000, 1001);
+  late.dueAt = ms(1005);
+  mark(late, ms(1002), ms(1002));
+  t.equal(late.dueAt, 1005, 'and never later than it was');
+});
+
+t.test('a wake during a read is answered by another read', async (t) => {
+  const watch = watchAt(1000);
+  begin(watch, ms(1000));
+  mark(watch, ms(1001), ms(1001));
+  finish(watch, ms(1100));
+  t.equal(watch.dueAt, 1100, 'what was read may be older than the wake');
+  begin(watch, ms(1100));
+  finish(watch, ms(1101));
+  t.equal(watch.dueAt, 2000, 'one more, not two');
+});
+
+t.test('of several wakes the earliest waits for the world', async (t) => {
+  const watch = readFrom(1000, 1001);
+  mark(watch, ms(1200), ms(1201));
+  mark(watch, ms(1300), ms(1301));
+  t.equal(watch.wokenAt, 1200);
+});
+
+t.test('a read that outlasts its period is not followed by another at once', async (t) => {
+  t.equal(readFrom(1000, 4500).dueAt, 5000);
+  t.equal(readFrom(1000, 2000).dueAt, 3000);
+});
+
+t.test('who waits longest is first', async (t) => {
+  const names = ['a', 'b', 'c', 'd'];
+  const watches = names.map((name) => watchAt(0, 1000, name));
+  for (const [index, dueAt] of [30, 10, 99, 20].entries()) {
+    const watch = watches[index];
+    if (watch !== undefined) watch.dueAt = ms(dueAt);
+  }
+  t.same(
+    dueOf(watches, ms(50)).map((watch) => watch.id),
+    ['test/b', 'test/d', 'test/a'],
+  );
+});
