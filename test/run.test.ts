@@ -83,6 +83,13 @@ t.test('what keeps it from starting is one line and status 2', async (t) => {
   t.match(missing, { status: 2, stderr: /^[^\n]*none\.yaml[^\n]*\n$/u });
 });
 
+t.test('a single look says nothing of wakes, which it does not need', (t) => {
+  const once = nospof('run', '--once');
+  t.match(once, { status: 0, stdout: /one look without an agent/u });
+  t.notMatch(once.stderr, /wakes|configured|re-read/u);
+  t.end();
+});
+
 t.test('a second agent in the same place is told of the first', async (t) => {
   const folder = agentFolder();
   const agent = await startTestAgent({ folder });
