@@ -14,7 +14,7 @@ import type { World } from '../rules/world.ts';
 import { type KernelWake, openWakes, type Wakes } from './kernel/wakes.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { openReadPorts } from './ports/all.ts';
-import { monotonicNow } from './ports/clock.ts';
+import { monotonicNow, wallOffset } from './ports/clock.ts';
 import { type InventoryFile, loadInventory, openInventoryFile } from './ports/inventory-file.ts';
 import { openProbe, type Probe } from './probe.ts';
 import { version } from './version.ts';
@@ -25,7 +25,7 @@ export interface AgentOptions {
   readonly collectors: readonly Collector[];
   /** No kernel wakes: periods alone. */
   readonly polling: boolean;
-  /** Neither reads nor writes the inventory: a single look by a command. */
+  /** Neither reads nor writes the inventory, nor is woken by anything: a single look by a command. */
   readonly forgetful?: boolean;
   readonly onWorld: (world: World, vitals: Vitals, samples: readonly Sample[]) => void;
   readonly onTrouble: (why: string) => void;
@@ -61,10 +61,12 @@ async function closeParts({ loop, probe, wakes, inventory }: Parts): Promise<voi
   await Promise.all([wakes.close(), probe.close(), inventory?.close()]);
 }
 
+const NO_WAKES: Wakes = { mode: 'polling', close: async () => undefined };
+
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, collectors, onTrouble } = options;
   const startedAt = monotonicNow();
-  const wallOffsetMs = Date.now() - startedAt;
+  let wallOffsetMs = Date.now() - startedAt;
   const remembered = options.forgetful ? [] : await loadInventory(config.stateDir, onTrouble);
   const inventory = options.forgetful ? undefined : openInventoryFile(config.stateDir, onTrouble);
   const probe = openProbe({ ...config, ports: openReadPorts(config) });
@@ -76,6 +78,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const vitals = (): Vitals => {
     const counts = loop?.counts();
+    wallOffsetMs = wallOffset(wallOffsetMs, Date.now() - monotonicNow());
     return {
       node: config.node,
       version: version(),
@@ -96,16 +99,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     options.onWorld(world, vitals(), samples);
   };
   const early: { wakes: readonly KernelWake[]; at: Ms }[] = [];
-  wakes = await openWakes({
-    roots: config.roots,
-    wakes: wakesOf(watches),
-    pollingOnly: options.polling,
-    onTrouble,
-    onWake: (found, at) => {
-      if (loop === undefined) early.push({ wakes: found, at });
-      else loop.wake(found, at);
-    },
-  });
+  wakes = options.forgetful
+    ? NO_WAKES
+    : await openWakes({
+        roots: config.roots,
+        wakes: wakesOf(watches),
+        pollingOnly: options.polling,
+        onTrouble,
+        onWake: (found, at) => {
+          if (loop === undefined) early.push({ wakes: found, at });
+          else loop.wake(found, at);
+        },
+      });
   mode = wakes.mode;
   // Armed before the first read: what changes from here on is either read or wakes us.
   loop = startLoop({
@@ -131,7 +136,7 @@ export async function lookOnce(
   const agent = await startAgent({ ...options, ...own, config });
   try {
     await agent.loop.ready;
-    return { picture: agent.loop.world(), vitals: agent.vitals() };
+    return { picture: agent.loop.world(), vitals: { ...agent.vitals(), wakeMode: 'once' } };
   } finally {
     await agent.close();
     await rm(runDir, { recursive: true, force: true });

@@ -30,6 +30,11 @@ export const READING_TURN_MS = 2;
 /** Wakes that name nothing list folders anew no more often than this. */
 export const RELIST_MS = 10_000;
 
+/** Later than this the process itself was stopped, or the machine. Less than any source's stale time. */
+export const STOPPED_MS = 2000;
+/** After a stop the sources have so long to answer before their age counts. */
+export const CATCH_UP_MS = 1000;
+
 export interface LoopOptions {
   readonly watches: readonly Watch[];
   readonly probe: Probe;
@@ -75,6 +80,8 @@ class RunningLoop implements Loop {
   #timerAt = ms(0);
   #relistedAt = ms(Number.NEGATIVE_INFINITY);
   #turn: NodeJS.Immediate | undefined;
+  /** Set while the sources are read again after a stop. */
+  #catchUp: NodeJS.Timeout | undefined;
   #closed = false;
   #answered: () => void = () => {};
   readonly #options: LoopOptions;
@@ -133,6 +140,7 @@ class RunningLoop implements Loop {
   close = (): void => {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#catchUp);
     clearImmediate(this.#turn);
   };
 
@@ -187,9 +195,39 @@ class RunningLoop implements Loop {
     if (this.#closed || this.#turn !== undefined) return;
     this.#turn = setImmediate(() => {
       this.#turn = undefined;
+      this.#noteStop();
+      this.#readDue();
+      if (this.#isCatchingUp()) return;
       this.#step();
       this.#readDue();
     });
+  }
+
+  /**
+   * A stopped process has old readings of a healthy machine: it reads before it judges, or every
+   * component would be unknown for a moment, with its history gone and a log full of it.
+   */
+  #noteStop(): void {
+    const now = monotonicNow();
+    if (this.#catchUp !== undefined || now - this.#timerAt < STOPPED_MS) return;
+    for (const watch of this.#options.watches) {
+      watch.dirty = watch.inFlight;
+      watch.dueAt = now;
+    }
+    this.#catchUp = setTimeout(() => {
+      this.#catchUp = undefined;
+      this.#turnSoon();
+    }, CATCH_UP_MS);
+    this.#wakeLater();
+  }
+
+  #isCatchingUp(): boolean {
+    if (this.#catchUp === undefined) return false;
+    const now = monotonicNow();
+    if (this.#options.watches.some((watch) => watch.inFlight || isDue(watch, now))) return true;
+    clearTimeout(this.#catchUp);
+    this.#catchUp = undefined;
+    return false;
   }
 
   #step(): void {
@@ -237,6 +275,7 @@ class RunningLoop implements Loop {
     this.#timer = undefined;
     const now = monotonicNow();
     this.#sample('loop_lag', Math.max(0, now - due));
+    this.#noteStop();
     if (now - this.#world.at >= HEARTBEAT_MS) this.#turnSoon();
     this.#readDue();
   }

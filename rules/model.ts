@@ -208,8 +208,11 @@ export interface Vitals {
   readonly startedAt: Ms;
   /** First time every enabled source had answered once; undefined before. */
   readonly readyAt: Ms | undefined;
-  /** `kernel`: woken by sockets and POLLPRI; `polling`: by periods alone. */
-  readonly wakeMode: 'kernel' | 'polling';
+  /**
+   * `kernel`: woken by sockets and POLLPRI; `polling`: by periods alone; `once`: a single look by a
+   * command, without an agent and its inventory.
+   */
+  readonly wakeMode: 'kernel' | 'polling' | 'once';
   readonly steps: number;
   readonly wakes: number;
   readonly drops: Readonly<Record<string, number>>;

@@ -1,5 +1,6 @@
 /** What `status` and `run` print: answers of a real API, its silence, and the terminal given back. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -141,6 +142,23 @@ t.test('without an agent it reads once, and says so', async (t) => {
   t.equal(await status(options(nobody, { note })), 2);
   t.match(notes.at(-1), 'cannot read the machine: not to be read');
   t.notOk(existsSync(nobody));
+});
+
+t.test('an agent that is there and does not answer: its own look proves nothing', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'nospof-mute-'));
+  const socketPath = join(folder, 'nospof.sock');
+  const mute = createServer((socket) => socket.destroy()).listen(socketPath);
+  t.teardown(() => {
+    mute.close();
+    rmSync(folder, { recursive: true });
+  });
+  const notes: string[] = [];
+  const note = (line: string): void => void notes.push(line);
+  const out = screen(false);
+  const readOnce = async () => ({ picture: WELL, vitals: vitals() });
+  t.equal(await status(options(socketPath, { out, note, readOnce })), 2);
+  t.match(out.text(), 'NOTHING LOST', 'what is seen is shown all the same');
+  t.match(notes, [/^cannot ask the agent: /u]);
 });
 
 t.test('watch follows changes and says when the news stop', async (t) => {

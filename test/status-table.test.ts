@@ -38,6 +38,14 @@ function nastyPicture(): Picture {
   });
 }
 
+t.test('a look without an agent has no uptime, and says what it cannot miss', (t) => {
+  const view = viewOf(richPicture(), { ...vitals(), wakeMode: 'once' });
+  const [first = ''] = tableLines(view, { columns: 200, rows: undefined, colour: false });
+  t.match(first, /UTC, one look without an agent: .* not missed$/u);
+  t.notMatch(first, 'agent up');
+  t.end();
+});
+
 t.test('says the words, worst first', (t) => {
   const text = lines(richPicture());
   t.match(text[0], /^nospof 0\.1\.0 on alpha, 2026-11-23 00:40:12 UTC, agent up 1 h$/u);

@@ -7,6 +7,8 @@ import type { World } from '../../exporters/status/json.ts';
 import { codeOf } from './listen.ts';
 
 const DEADLINE_MS = 5_000;
+/** An order is waited for longer than the API waits for the agent: its answer says more than our silence. */
+const ORDER_DEADLINE_MS = 8_000;
 /** A picture of 10,000 components is 5 MB. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 /** Longer silence than the stream's beat means that it is broken. */
@@ -51,6 +53,7 @@ function open(
 
 /** One question; `body` makes it a POST of JSON. */
 export function ask(socketPath: string, path: string, body?: string): Promise<Answer> {
+  const deadlineMs = body === undefined ? DEADLINE_MS : ORDER_DEADLINE_MS;
   return new Promise((resolve, reject) => {
     const asked = open(socketPath, path, body, (response) => {
       const parts: Buffer[] = [];
@@ -67,8 +70,8 @@ export function ask(socketPath: string, path: string, body?: string): Promise<An
       response.on('error', (error) => reject(mended(socketPath, error)));
     });
     const timer = setTimeout(() => {
-      asked.destroy(new Error(`no answer in ${DEADLINE_MS} ms`));
-    }, DEADLINE_MS);
+      asked.destroy(new Error(`no answer in ${deadlineMs} ms: the agent hangs or was stopped`));
+    }, deadlineMs);
     asked.on('error', (error) => {
       clearTimeout(timer);
       reject(mended(socketPath, error));

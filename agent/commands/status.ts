@@ -1,8 +1,8 @@
 /**
  * `nospof status`: what the running agent sees, as a table or as JSON, once or continuously. Without an
  * agent it reads the machine itself, once. The exit code is for scripts: 0 nothing is exposed, lost or
- * unknown; 1 something is; 2 it cannot be told (nobody to ask and no own reading, an agent that has gone
- * silent, or no source that could be read).
+ * unknown; 1 something is; 2 it cannot be told (nobody to ask and no own reading, an agent that does not
+ * answer or has gone silent, or no source that could be read).
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { safeJson, type World, worldOf } from '../../exporters/status/json.ts';
@@ -61,16 +61,23 @@ function table(world: World, options: StatusOptions, rows: number | undefined): 
 }
 
 /** Asks the agent, else reads once; undefined when neither tells anything. */
-async function worldNow(options: StatusOptions): Promise<World | undefined> {
+async function worldNow(
+  options: StatusOptions,
+): Promise<{ readonly world: World; readonly code: StatusCode } | undefined> {
+  let silent = false;
   try {
-    return (await askWorld(options.socketPath)).world;
+    const { world } = await askWorld(options.socketPath);
+    return { world, code: statusCode(world, world.old) };
   } catch (error) {
-    if (error instanceof NoAgentError) options.note(`${why(error)}; this is read now, once`);
-    else options.note(`cannot ask the agent: ${why(error)}; this is read now, once`);
+    silent = !(error instanceof NoAgentError);
+    const said = silent ? `cannot ask the agent: ${why(error)}` : why(error);
+    options.note(`${said}; this is read now, once`);
   }
   try {
     const { picture, vitals } = await options.readOnce();
-    return worldOf(picture, vitals, 0, false);
+    // One look knows of nothing that is missing; the agent that does not answer may.
+    const code = statusCode(picture, silent);
+    return { world: worldOf(picture, vitals, 0, false), code };
   } catch (error) {
     options.note(`cannot read the machine: ${why(error)}`);
     return undefined;
@@ -78,11 +85,12 @@ async function worldNow(options: StatusOptions): Promise<World | undefined> {
 }
 
 async function once(options: StatusOptions): Promise<StatusCode> {
-  const world = await worldNow(options);
-  if (world === undefined) return 2;
+  const now = await worldNow(options);
+  if (now === undefined) return 2;
+  const { world, code } = now;
   if (options.json) options.out.write(`${safeJson(world)}\n`);
   else options.out.write(`${table(world, options, undefined).join('\n')}\n`);
-  return statusCode(world, world.old);
+  return code;
 }
 
 /** What was seen last, and when on this machine's own clock. */

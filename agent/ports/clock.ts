@@ -8,3 +8,14 @@ export function monotonicMs(): number {
 export function monotonicNow(): Ms {
   return ms(monotonicMs());
 }
+
+/** Below this a measured offset differs by chance or by slewing. */
+const OFFSET_JITTER_MS = 100;
+
+/**
+ * What added to `monotonicNow` gives Unix time: the offset known so far, or the one measured now when
+ * the wall clock was set meanwhile (a first answer of NTP after boot) or the machine slept.
+ */
+export function wallOffset(knownMs: number, measuredMs: number): number {
+  return Math.abs(measuredMs - knownMs) > OFFSET_JITTER_MS ? measuredMs : knownMs;
+}

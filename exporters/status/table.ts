@@ -209,7 +209,11 @@ function banner(view: View, columns: number): Block['lines'] {
       lines.push({ tint, state: line, text: '' });
     }
   };
-  add('plain', `nospof ${view.version} on ${view.node}, ${view.time}, agent up ${view.uptime}`);
+  const from =
+    view.wakeMode === 'once'
+      ? 'one look without an agent: what is gone for longer is not missed'
+      : `agent up ${view.uptime}`;
+  add('plain', `nospof ${view.version} on ${view.node}, ${view.time}, ${from}`);
   if (view.old !== undefined) {
     add('bad', `OLD: the agent has said nothing for ${view.old}. What follows may be wrong.`);
   }
