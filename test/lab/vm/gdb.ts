@@ -106,11 +106,11 @@ export async function jumpToNull(
     const at = `1,${address.toString(16)},1`;
     await expectOk(stub, `Z${at}`);
     const stopped = stub.ask('c');
-    const called = call();
+    // The process that calls dies in it, so its answer says nothing.
+    call().catch(() => undefined);
     await stopped;
     await expectOk(stub, `z${at}`);
     await expectOk(stub, `P${RIP}=${word(0n)}`);
-    void called.catch(() => undefined);
   } finally {
     await detach(qmp, stub);
   }
