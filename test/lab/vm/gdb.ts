@@ -82,6 +82,9 @@ async function attach(qmp: Qmp, path: string): Promise<Stub> {
   await qmp.execute('human-monitor-command', { 'command-line': line });
   const stub = openStub(await connect(path, CONNECT_MS));
   await stub.ask('?');
+  // Single registers are served only to who has asked for their description.
+  await stub.ask('qSupported:xmlRegisters=i386');
+  await stub.ask('qXfer:features:read:target.xml:0,ffb');
   return stub;
 }
 
