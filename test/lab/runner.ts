@@ -2,6 +2,7 @@
  * Runs a scenario: boots its topology, does each fault, and waits until everything that must be seen is
  * seen. Times are the machine's own: when the fault was done, when its kernel knew, when the agent did.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { World } from '../../exporters/status/json.ts';
 import { type Lab, type LabNode, startLab } from './lab.ts';
 import { firstCall, traceCalls, untrace } from './parts/kernel.ts';
@@ -14,6 +15,7 @@ import type { Host } from './vm/vm.ts';
 const LOOK_EVERY_MS = 300;
 const REQUEST_MS = 20_000;
 const LOG_CHARS = 2_000;
+const LAST_WORDS_MS = 10_000;
 
 export interface Timing {
   readonly fault: string;
@@ -73,7 +75,7 @@ async function doFault(lab: Lab, fault: Fault): Promise<Timing> {
     if (Date.now() > end) {
       throw new Error(`after "${name}", not seen within ${fault.withinS} s: ${seen.missing}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await pause(LOOK_EVERY_MS);
     seen = await look(node, fault);
   }
   const kernelAt =
@@ -96,7 +98,8 @@ async function lastWords(lab: Lab): Promise<string> {
   const said: string[] = [];
   for (const { name, url, vm } of lab.nodes) {
     if (url !== undefined) {
-      const log = await vm.guest.read(AGENT_LOG).catch((error: Error) => error.message);
+      const late = pause(LAST_WORDS_MS, 'no answer');
+      const log = await Promise.race([vm.guest.read(AGENT_LOG), late]).catch(String);
       said.push(`agent on ${name}: ${log.slice(-LOG_CHARS)}`);
     }
     said.push(`console of ${name}: ${vm.consoleLog().slice(-LOG_CHARS)}`);

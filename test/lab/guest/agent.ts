@@ -180,7 +180,8 @@ async function onRequest(id: number, request: Request): Promise<void> {
     const done = await carryOut(request);
     tell({ id, answer: { ...done, at: nowMs() } });
   } catch (error) {
-    tell({ id, error: (error as Error).message });
+    const about = 'path' in request ? ` ${request.path}` : '';
+    tell({ id, error: `${request.op}${about}: ${(error as Error).message}` });
   }
 }
 

@@ -40,6 +40,21 @@ function pack(folder: string, names: readonly string[]): Buffer {
   return gzipSync(stdout, { level: 1 });
 }
 
+function moduleName(path: string): string {
+  return basename(path).replace(/\.xz$/u, '');
+}
+
+/** Newer kernels compress their modules, which busybox may not be able to read. */
+function copyModule(from: string, to: string): void {
+  if (!from.endsWith('.xz')) {
+    copyFileSync(from, to);
+    return;
+  }
+  const { status, stdout } = spawnSync('xz', ['-dc', from], { maxBuffer: 64 << 20 });
+  if (status !== 0) throw new Error(`xz cannot unpack ${from}`);
+  writeFileSync(to, stdout);
+}
+
 export function makeInitramfs(cache: Cache, kernel: Kernel): string {
   const init = readFileSync(join(DATA, 'guest/init.sh'));
   const hash = createHash('sha256').update(kernel.version).update(init).update(MODULES.join());
@@ -53,16 +68,16 @@ export function makeInitramfs(cache: Cache, kernel: Kernel): string {
   chmodSync(join(folder, 'bin/busybox'), 0o755);
   for (const applet of APPLETS) symlinkSync('busybox', join(folder, 'bin', applet));
   writeFileSync(join(folder, 'init'), init, { mode: 0o755 });
-  const modules = modulesFor(cache, kernel, MODULES);
-  for (const path of modules) copyFileSync(path, join(folder, 'lib', basename(path)));
-  writeFileSync(join(folder, 'modules'), `${modules.map((path) => basename(path)).join('\n')}\n`);
+  const modules = modulesFor(kernel, MODULES);
+  for (const path of modules) copyModule(path, join(folder, 'lib', moduleName(path)));
+  writeFileSync(join(folder, 'modules'), `${modules.map(moduleName).join('\n')}\n`);
   const names = [
     ...folders,
     'init',
     'modules',
     'bin/busybox',
     ...APPLETS.map((applet) => `bin/${applet}`),
-    ...modules.map((path) => `lib/${basename(path)}`),
+    ...modules.map((path) => `lib/${moduleName(path)}`),
   ];
   writeFileSync(`${made}.half`, pack(folder, names));
   rmSync(folder, { recursive: true, force: true });

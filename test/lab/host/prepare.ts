@@ -38,6 +38,8 @@ const INSTALL_MS = 600_000;
 export interface Kernel {
   readonly version: string;
   readonly image: string;
+  /** Folder that holds lib/modules, as modprobe and depmod take it. */
+  readonly base: string;
   /** Folder that holds VERSION/. */
   readonly modules: string;
 }
@@ -52,7 +54,7 @@ export function onPath(program: string): boolean {
   return PLACES.some((folder) => existsSync(join(folder, program)));
 }
 
-function run(argv: readonly [string, ...string[]], cwd?: string): string {
+export function run(argv: readonly [string, ...string[]], cwd?: string): string {
   const [file, ...rest] = argv;
   const { status, stdout, stderr, error } = spawnSync(file, rest, {
     encoding: 'utf8',
@@ -82,19 +84,24 @@ function kernelPackage(): string {
   return found;
 }
 
-function unpacked(cache: Cache): Kernel | undefined {
-  const base = existsSync(join(cache.kernel, 'lib/modules')) ? 'lib/modules' : 'usr/lib/modules';
-  const modules = join(cache.kernel, base);
-  const version = existsSync(modules) ? readdirSync(modules)[0] : undefined;
+/** The kernel in a folder where its package was unpacked. Newer packages keep modules below usr/. */
+function kernelIn(folder: string): Kernel | undefined {
+  const base = ['', 'usr']
+    .map((name) => join(folder, name))
+    .find((one) => existsSync(join(one, 'lib/modules')));
+  if (base === undefined) return undefined;
+  const modules = join(base, 'lib/modules');
+  const [version] = readdirSync(modules);
   if (version === undefined) return undefined;
-  return { version, image: join(cache.kernel, `boot/vmlinuz-${version}`), modules };
+  return { version, image: join(folder, `boot/vmlinuz-${version}`), base, modules };
 }
 
 /** The folder gets its name only when it is complete, so that a killed run leaves no half of it. */
-function unpackKernel(cache: Cache): Kernel {
-  const known = unpacked(cache);
+function unpackKernel(cache: Cache, ci: boolean): Kernel {
+  const known = kernelIn(cache.kernel);
   if (known !== undefined) return known;
   mkdirSync(cache.download, { recursive: true });
+  if (ci) run(['apt-get', 'update', '-q']);
   const name = kernelPackage();
   process.stderr.write(`lab: downloading ${name}\n`);
   run(['apt-get', 'download', '-q', '-o', 'APT::Sandbox::User=root', name], cache.download);
@@ -103,13 +110,12 @@ function unpackKernel(cache: Cache): Kernel {
   const half = `${cache.kernel}.half`;
   rmSync(half, { recursive: true, force: true });
   run(['dpkg', '-x', join(cache.download, file), half]);
-  const version = readdirSync(join(half, 'lib/modules'))[0] ?? '';
-  run(['depmod', '-b', half, version]);
+  const made = kernelIn(half);
+  if (made === undefined) throw new Error(`${name} holds no kernel`);
+  run(['depmod', '-b', made.base, made.version]);
   renameSync(half, cache.kernel);
   rmSync(join(cache.download, file), { force: true });
-  const made = unpacked(cache);
-  if (made === undefined) throw new Error(`${name} holds no kernel`);
-  return made;
+  return unpackKernel(cache, false);
 }
 
 /** True when KVM really runs a machine: on some hosts the device is there and does not work. */
@@ -149,32 +155,19 @@ export function prepare(cache: Cache): Prepared {
   if (missing.length > 0 && ci) install(missing);
   else if (missing.length > 0) return skip(`install ${missing.join(' ')}`);
   mkdirSync(cache.folder, { recursive: true });
-  const kernel = unpackKernel(cache);
+  const kernel = unpackKernel(cache, ci);
   return { kind: 'ready', kernel, accel: kvmWorks(kernel.image) ? 'kvm' : 'tcg' };
 }
 
 /** Modules in loading order with all they need, without those built into the kernel. */
-export function modulesFor(
-  cache: Cache,
-  kernel: Kernel,
-  names: readonly string[],
-): readonly string[] {
+export function modulesFor(kernel: Kernel, names: readonly string[]): readonly string[] {
   const found: string[] = [];
   for (const name of names) {
-    const text = run([
-      'modprobe',
-      '-d',
-      cache.kernel,
-      '-S',
-      kernel.version,
-      '--show-depends',
-      name,
-    ]);
+    const show = ['-S', kernel.version, '--show-depends', name];
+    const text = run(['modprobe', '-d', kernel.base, ...show]);
     for (const [, path = ''] of text.matchAll(/^insmod (\S+)/gmu)) {
       if (!found.includes(path)) found.push(path);
     }
   }
   return found;
 }
-
-export { run };

@@ -22,11 +22,12 @@ import type { Cache } from './files.ts';
 const SOCKET_PATH_MAX = 107;
 const SOCKET_NAME_ROOM = 24;
 
-/** Start time of a process in clock ticks since boot, the 22nd field of its stat; undefined: not there. */
+/** Start time of a process in clock ticks since boot, the 22nd field of its stat; undefined: it ended. */
 function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
   } catch {
     return undefined;
   }

@@ -95,13 +95,13 @@ async function settle(node: Node): Promise<void> {
 async function setState(node: Node, text: string | undefined, state: string): Promise<number> {
   const name = (await pathNames(node))[Number(text) - 1];
   if (name === undefined) throw new Error(`there are ${(await pathNames(node)).length} paths`);
-  return (await node.vm.guest.write(`/sys/block/${name}/device/state`, state)).at;
+  return (await node.vm.guest.write(`/sys/block/${name}/device/state`, `${state}\n`)).at;
 }
 
 async function setAll(node: Node, state: string): Promise<number | undefined> {
   let at: number | undefined;
   for (const name of await pathNames(node)) {
-    at = (await node.vm.guest.write(`/sys/block/${name}/device/state`, state)).at;
+    at = (await node.vm.guest.write(`/sys/block/${name}/device/state`, `${state}\n`)).at;
   }
   return at;
 }

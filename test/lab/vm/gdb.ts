@@ -38,7 +38,12 @@ interface Stub {
 
 function openStub(socket: Socket): Stub {
   let rest = '';
-  const waiting: { done: (reply: string) => void; fail: (error: Error) => void }[] = [];
+  const waiting: {
+    /** Whether its answer is that the machine stopped. */
+    readonly stops: boolean;
+    readonly done: (reply: string) => void;
+    readonly fail: (error: Error) => void;
+  }[] = [];
   socket.setEncoding('latin1');
   socket.on('error', () => undefined);
   socket.on('close', () => {
@@ -51,13 +56,16 @@ function openStub(socket: Socket): Stub {
       if (packet === null) return;
       rest = rest.slice(packet.index + packet[0].length);
       socket.write('+');
-      waiting.shift()?.done(packet[1] ?? '');
+      const reply = packet[1] ?? '';
+      // The stub also tells, unasked, that the machine stopped because somebody attached.
+      const stopped = /^[TS]/u.test(reply);
+      if (waiting[0]?.stops === stopped) waiting.shift()?.done(reply);
     }
   });
   return {
     ask: (body) =>
       new Promise((done, fail) => {
-        waiting.push({ done, fail });
+        waiting.push({ stops: body === 'c' || body === '?', done, fail });
         socket.write(`$${body}#${checksum(body)}`);
       }),
     close: () => socket.destroy(),
@@ -72,7 +80,12 @@ async function expectOk(stub: Stub, body: string): Promise<void> {
 async function attach(qmp: Qmp, path: string): Promise<Stub> {
   const line = `gdbserver unix:${path},server=on,wait=off`;
   await qmp.execute('human-monitor-command', { 'command-line': line });
-  return openStub(await connect(path, CONNECT_MS));
+  const stub = openStub(await connect(path, CONNECT_MS));
+  await stub.ask('?');
+  // Single registers are served only to who has asked for their description.
+  await stub.ask('qSupported:xmlRegisters=i386');
+  await stub.ask('qXfer:features:read:target.xml:0,ffb');
+  return stub;
 }
 
 async function detach(qmp: Qmp, stub: Stub): Promise<void> {
@@ -96,11 +109,11 @@ export async function jumpToNull(
     const at = `1,${address.toString(16)},1`;
     await expectOk(stub, `Z${at}`);
     const stopped = stub.ask('c');
-    const called = call();
+    // The process that calls dies in it, so its answer says nothing.
+    call().catch(() => undefined);
     await stopped;
     await expectOk(stub, `z${at}`);
     await expectOk(stub, `P${RIP}=${word(0n)}`);
-    void called.catch(() => undefined);
   } finally {
     await detach(qmp, stub);
   }
@@ -119,7 +132,12 @@ export async function makeFail(
   errno: number,
 ): Promise<Failing> {
   const stub = await attach(qmp, path);
-  await expectOk(stub, `Z1,${address.toString(16)},1`);
+  try {
+    await expectOk(stub, `Z1,${address.toString(16)},1`);
+  } catch (error) {
+    await detach(qmp, stub);
+    throw error;
+  }
   let on = true;
   const loop = async (): Promise<void> => {
     while (on) {
