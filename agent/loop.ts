@@ -18,7 +18,7 @@ import type { Input, Remembered, World } from '../rules/world.ts';
 import { type KernelWake, matches } from './kernel/wakes.ts';
 import { monotonicNow } from './ports/clock.ts';
 import type { Probe } from './probe.ts';
-import { begin, dueOf, finish, mark, nextOnGrid, type Watch } from './watch.ts';
+import { begin, dueOf, finish, isDue, mark, nextOnGrid, type Watch } from './watch.ts';
 
 /** Even with nothing to read the world is stepped this often, so that sight can decay. */
 export const HEARTBEAT_MS = 1000;

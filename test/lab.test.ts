@@ -2,7 +2,8 @@
  * What of the lab can be told without a machine: its data is well-formed, every scenario uses verbs its
  * topology has, and what is seen is compared in the right way.
  */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { worldOf } from '../exporters/status/json.ts';
@@ -122,7 +123,10 @@ t.test('lines are cut wherever the bytes are', async (t) => {
 });
 
 t.test('what a killed lab left is cleared, what runs is not', async (t) => {
-  const cache = cacheAt(t.testdir());
+  // Not below the checkout: its path may be too long for a socket's name.
+  const folder = mkdtempSync(join(tmpdir(), 'nospof-lab-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const cache = cacheAt(folder);
   mkdirSync(join(cache.runs, '1'), { recursive: true });
   // Process 1 lives, but did not start at that time: its folder is left from a lab that is gone.
   writeFileSync(join(cache.runs, '1/processes'), '1 12345678901234\n');
