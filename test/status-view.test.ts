@@ -60,6 +60,26 @@ t.test('nothing to see is said honestly, with the reason', (t) => {
   t.end();
 });
 
+t.test('groups of one name are told apart by their identity', (t) => {
+  const name = 'Fans of cffps1';
+  const groups = [
+    group('fans/i2c-0068', 'exposed', [], { name }),
+    group('fans/i2c-0069', 'exposed', [], { name }),
+    group('fans/board', 'redundant', [], { name: 'Fans of adt7475' }),
+  ];
+  t.strictSame(
+    viewOf(picture({ groups }), vitals()).groups.map((line) => line.name),
+    ['Fans of cffps1 i2c-0068', 'Fans of cffps1 i2c-0069', 'Fans of adt7475'],
+  );
+  t.end();
+});
+
+t.test('sources that see nothing do not claim to see 0 components', (t) => {
+  const { why } = viewOf(picture({ sights: [sight('kernel/watchdog')] }), vitals());
+  t.equal(why, '1 source sees nothing that could fail');
+  t.end();
+});
+
 t.test('worst first, then by name with numbers as numbers', (t) => {
   const view = viewOf(richPicture(), vitals());
   t.strictSame(

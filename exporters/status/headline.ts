@@ -77,7 +77,9 @@ export function whyText(picture: Picture): string {
   const blind = picture.sights.find(cannotSee);
   const parts: string[] = [];
   if (picture.sights.length === 0) parts.push('no source is enabled');
-  if (seen > 0) {
+  if (seen > 0 && picture.components.length === 0) {
+    parts.push(`${count(seen, 'source sees', 'sources see')} nothing that could fail`);
+  } else if (seen > 0) {
     parts.push(
       `${count(seen, 'source sees', 'sources see')} ${count(picture.components.length, 'component')}, but none that stands in for another`,
     );

@@ -161,6 +161,17 @@ export function lonersOf(picture: Picture): readonly Component[] {
   return picture.components.filter(({ id, unproven }) => !unproven && !members.has(id));
 }
 
+/** Two supplies of one type have two groups of one name: the rest of the identity tells them apart. */
+function namedApart(groups: readonly GroupLine[]): readonly GroupLine[] {
+  const uses = new Map<string, number>();
+  for (const { name } of groups) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return groups.map((group) =>
+    (uses.get(group.name) ?? 0) > 1 && group.name !== ''
+      ? { ...group, name: `${group.name} ${group.id.slice(group.id.indexOf('/') + 1)}` }
+      : group,
+  );
+}
+
 /**
  * The picture for people. `oldMs` is how long ago its source last spoke, given only when that is too
  * long: everything shown is then marked as old.
@@ -186,7 +197,9 @@ export function viewOf(picture: Picture, vitals: Vitals, oldMs?: number): View {
     why: whyText(picture),
     old: oldMs === undefined ? undefined : durationText(oldMs),
     counts: standingCounts(picture.groups),
-    groups: picture.groups.map((group) => groupLine(group, index, lines, at)).sort(byStanding),
+    groups: namedApart(picture.groups.map((group) => groupLine(group, index, lines, at))).toSorted(
+      byStanding,
+    ),
     troubled: loners.filter(({ health }) => health !== 'ok'),
     loners,
     unproven: components.filter(({ unproven }) => unproven),
