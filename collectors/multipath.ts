@@ -26,7 +26,7 @@ import {
   pathDevices,
 } from './lib/mpath-devices.ts';
 import { NVME_READS, parseNvme } from './lib/nvme-paths.ts';
-import { bit, defined, errno, hasText, word } from './lib/snapshot.ts';
+import { bit, defined, errno, hasText, unlisted, word } from './lib/snapshot.ts';
 
 type Verdict = readonly [Health, string];
 
@@ -168,7 +168,8 @@ function mapParts(
 function unread(snapshot: Snapshot): Observation {
   const entry = snapshot.get(DM);
   const { maps, unnamed } = listedMaps(snapshot);
-  if (maps.length === 0 && unnamed.length === 0) {
+  const listed = unlisted(snapshot, 'sys/block') === undefined;
+  if (listed && maps.length === 0 && unnamed.length === 0) {
     return { kind: 'none', why: 'no multipath maps' };
   }
   const detail = entry !== undefined && 'errno' in entry ? entry.why : undefined;

@@ -12,12 +12,13 @@ import {
   type Link,
   linkNeeds,
   links,
+  NET,
   pciAddress,
   unread,
   type Verdict,
 } from './lib/links.ts';
 import { neighbours } from './lib/lldp.ts';
-import { decimal, defined, errno, json, targetName, word } from './lib/snapshot.ts';
+import { decimal, defined, errno, json, targetName, unlisted, word } from './lib/snapshot.ts';
 
 const SYSFS_FILES = ['operstate', 'flags', 'carrier_changes', 'carrier_up_count'] as const;
 const DRIVER_FILES = ['carrier', 'speed', 'duplex'] as const;
@@ -88,6 +89,8 @@ function redundancy(snapshot: Snapshot, link: Link, all: readonly Link[]): Redun
 }
 
 function parseSysfs(snapshot: Snapshot): Observation {
+  const blind = unlisted(snapshot, NET);
+  if (blind !== undefined) return { kind: 'blind', why: blind };
   const found = links(snapshot, SYSFS_FILES);
   const masters = new Set(found.map((link) => link.master));
   const all = found.filter((link) => link.type !== 'bridge' || masters.has(link.name));
@@ -150,6 +153,8 @@ function driverReading(snapshot: Snapshot, link: Link): Reading {
  * Late answers are not the links' fault: without any the source is blind, else those are left out.
  */
 function parseDriver(snapshot: Snapshot): Observation {
+  const blind = unlisted(snapshot, NET);
+  if (blind !== undefined) return { kind: 'blind', why: blind };
   const all = links(snapshot, DRIVER_FILES).filter((link) => !link.virtual);
   if (all.length === 0) return { kind: 'none', why: 'no network hardware' };
   const answered = all.filter((link) => errno(snapshot, `${link.key}/carrier`) !== 'ETIMEDOUT');

@@ -98,7 +98,7 @@ t.test('a circle of needs neither hangs nor keeps its members down', async (t) =
   for (const one of ['a/1', 'b/1', 'c/1']) t.equal(healthOf(good, one), 'ok', one);
 });
 
-t.test('what vanished is absent and still counted; a supply dead at boot is missed', async (t) => {
+t.test('what vanished is absent and still counted, a supply dead at boot is missed', async (t) => {
   const both = after(worldOf(), 1, read(twoPsus, 1));
   const inventory = decodeInventory(encodeInventory(both));
   t.ok(inventory.ok);

@@ -9,7 +9,7 @@ import { componentId } from '../../rules/model.ts';
 import type { Snapshot } from './collector.ts';
 import { decimal, errno, names, target, targetName, word } from './snapshot.ts';
 
-const NET = 'sys/class/net';
+export const NET = 'sys/class/net';
 /** linux/if.h. */
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -56,8 +56,13 @@ function ueventValue(snapshot: Snapshot, key: string, name: string): string | un
   return line?.slice(name.length + 1).trim();
 }
 
+/** What asking for a link or a folder answers where there is a plain file. */
+const NO_FOLDER: ReadonlySet<string> = new Set(['EINVAL', 'ENOTDIR']);
+
 /** False for what is no interface (`bonding_masters`) and for one that vanished while it was read. */
 function isPresent(snapshot: Snapshot, key: string, files: readonly string[]): boolean {
+  const folder = errno(snapshot, key);
+  if (folder !== undefined && !GONE.has(folder) && !NO_FOLDER.has(folder)) return true;
   return files.some((file) => {
     const entry = snapshot.get(`${key}/${file}`);
     return entry !== undefined && !('errno' in entry && GONE.has(entry.errno));

@@ -13,7 +13,7 @@ import {
 } from '../../rules/model.ts';
 import type { Read, Snapshot } from './collector.ts';
 import { cardOf } from './device-path.ts';
-import { decimal, defined, errno, word } from './snapshot.ts';
+import { decimal, defined, errno, unlisted, word } from './snapshot.ts';
 
 export const NVME_READS: readonly Read[] = [
   {
@@ -160,6 +160,8 @@ function readingOf(path: NvmePath, component: ComponentId): Reading {
 
 /** Paths of the namespaces that NVMe multipath joins. */
 export function parseNvme(snapshot: Snapshot): Observation {
+  const blind = unlisted(snapshot, 'sys/class/nvme');
+  if (blind !== undefined) return { kind: 'blind', why: blind };
   const keys = [...snapshot.keys()].filter((key) => key.endsWith('/subsysnqn'));
   if (keys.length > 0 && keys.every((key) => errno(snapshot, key) === 'EACCES')) {
     return { kind: 'blind', why: 'the NVMe controllers in sysfs are not readable: EACCES' };

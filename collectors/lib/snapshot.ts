@@ -34,6 +34,20 @@ export function errno(snapshot: Snapshot, key: string): string | undefined {
   return entry !== undefined && 'errno' in entry ? entry.errno : undefined;
 }
 
+/**
+ * Why a folder, or one above it, could not be listed; undefined when it was, or is not there. What was
+ * read below it is then not the whole truth: nothing may be called absent for it.
+ */
+export function unlisted(snapshot: Snapshot, folder: string): string | undefined {
+  const segments = folder.split('/');
+  for (const index of segments.keys()) {
+    const above = segments.slice(0, index + 1).join('/');
+    const failed = errno(snapshot, above);
+    if (failed !== undefined && failed !== 'ENOENT') return `/${above} cannot be listed: ${failed}`;
+  }
+  return undefined;
+}
+
 /** The target of a link under a key. */
 export function target(snapshot: Snapshot, key: string): string | undefined {
   const entry = snapshot.get(key);

@@ -207,7 +207,7 @@ t.test('names of BMC sensors are neither escaped nor unique', (t) => {
   t.end();
 });
 
-t.test('a folder that cannot be listed blinds; it does not empty the machine', (t) => {
+t.test('a folder that cannot be listed blinds, it does not empty the machine', (t) => {
   for (const key of ['sys/class/hwmon', 'sys']) {
     const snapshot = new Map([
       ...tree(chip({ fan1_input: 900 })),

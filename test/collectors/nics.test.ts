@@ -149,6 +149,29 @@ t.test('what the driver says darkens, and its silence accuses no link', (t) => {
   t.end();
 });
 
+t.test('folders that cannot be listed blind or are unknown, no link is gone for it', (t) => {
+  const server = capture('sysfs.server');
+  const full = new Map<string, Entry>([['sys/class/net', { errno: 'EMFILE' }]]);
+  for (const source of ['sysfs', 'driver']) {
+    t.match(parse(source, full), { kind: 'blind', why: /cannot be listed: EMFILE/u });
+  }
+  const without = [...server].filter(([key]) => !key.startsWith('sys/class/net/eth0'));
+  const one = new Map<string, Entry>([...without, ['sys/class/net/eth0', { errno: 'EMFILE' }]]);
+  t.match(reading(parse('sysfs', one), 'link/eth0'), { health: 'unknown' });
+  t.match(reading(parse('sysfs', one), 'link/eth1'), { health: 'ok' });
+  t.end();
+});
+
+t.test('a carrier that is refused is no lost carrier', (t) => {
+  const server = capture('driver.server');
+  const refused = changed(server, { 'eth4/carrier': { errno: 'EINVAL' } });
+  t.equal(reading(parse('driver', server), 'link/eth4')?.health, 'failed');
+  t.equal(reading(parse('driver', refused), 'link/eth4')?.health, 'absent', 'switched off');
+  const broken = changed(server, { 'eth4/carrier': { errno: 'EIO' } });
+  t.equal(reading(parse('driver', broken), 'link/eth4')?.health, 'unknown');
+  t.end();
+});
+
 t.test('nothing that the kernel answers under its rtnl lock is read with the rest', (t) => {
   const sysfs = collector.sources.find(({ name }) => name === 'sysfs');
   const globs = (sysfs?.reads ?? []).map((read) => ('glob' in read ? read.glob : ''));
