@@ -93,6 +93,9 @@ t.test('globs', async (t) => {
   t.strictSame(paths('h/{no,neither}'), ['h/neither', 'h/no'], 'plain paths need not exist');
   const gone = listGlob(join(roots.sys, 'none'), 'h/*');
   t.strictSame([...gone.failed], [['', 'ENOENT']], 'a missing root is no empty root');
+  symlinkSync('round', at('sys/round'));
+  const round = listGlob(roots.sys, 'round/*');
+  t.strictSame([...round.failed], [['round', 'ELOOP']], 'one that cannot be listed is not empty');
   const many = at('sys/many');
   mkdirSync(many);
   for (let index = 0; index < MATCHES_MAX + 5; index += 1)

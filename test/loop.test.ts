@@ -189,6 +189,17 @@ t.test(
   },
 );
 
+t.test('with nothing to read the world is stepped all the same', async (t) => {
+  const here = place(t);
+  here.write('sys/a', 'one');
+  const it = run(t, here, [source('a', file('a'), { staleMs: 1 })]);
+  await it.loop.ready;
+  const worlds = it.worlds();
+  t.ok(await until(() => it.worlds() > worlds, HANG_MS));
+  t.equal(it.sight('a')?.state, 'seen', 'not stale before three of its periods');
+  t.equal(it.sight('a')?.staleMs, 3 * NEVER_MS);
+});
+
 t.test('what is told comes into the world', async (t) => {
   const here = place(t);
   here.write('sys/a', 'one');

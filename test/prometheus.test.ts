@@ -12,7 +12,17 @@ import type { Picture, Vitals } from '../rules/model.ts';
 import { ms } from '../rules/model.ts';
 import type { World } from '../rules/world.ts';
 import { openMetricsProblems } from './fakes/openmetrics.ts';
-import { after, group, id, read, reading, seen, worldOf } from './fakes/readings.ts';
+import {
+  after,
+  group,
+  id,
+  judgementOf,
+  read,
+  reading,
+  seen,
+  spec,
+  worldOf,
+} from './fakes/readings.ts';
 
 const NASTY = [
   'a"b',
@@ -108,6 +118,15 @@ t.test('what is unknown reads unknown and nothing else', async (t) => {
   t.match(text, 'nospof_group_margin{group="psus/b",kind="psus",bound="low"} -1\n');
   t.match(text, 'nospof_group_margin{group="psus/b",kind="psus",bound="high"} 0\n');
   t.match(text, 'nospof_group_standing{group="psus/b",kind="psus",standing="unknown"} 1\n');
+});
+
+t.test('what does not count says so', async (t) => {
+  const all = [reading('fan/1'), reading('fan/2', 'failed', { unproven: true }), reading('fan/3')];
+  const world = worldOf([spec()], judgementOf({ ignore: ['fan/3'] }));
+  const text = await full('text', after(world, 1, read(seen(all), 1)));
+  t.match(text, 'nospof_component_counted{component="fan/1",kind="fan"} 1\n');
+  t.match(text, 'nospof_component_counted{component="fan/2",kind="fan"} 0\n');
+  t.match(text, 'nospof_component_counted{component="fan/3",kind="fan"} 0\n');
 });
 
 t.test('booleans are never scaled and numbers come through as they are', async (t) => {
