@@ -33,6 +33,8 @@ function fromWord(text: string): bigint {
 
 interface Stub {
   readonly ask: (body: string) => Promise<string>;
+  /** Stops the running machine; that is the answer to the `c` before it. */
+  readonly interrupt: () => void;
   readonly close: () => void;
 }
 
@@ -68,6 +70,7 @@ function openStub(socket: Socket): Stub {
         waiting.push({ stops: body === 'c' || body === '?', done, fail });
         socket.write(`$${body}#${checksum(body)}`);
       }),
+    interrupt: () => socket.write('\x03'),
     close: () => socket.destroy(),
   };
 }
@@ -140,8 +143,10 @@ export async function makeFail(
   }
   let on = true;
   const loop = async (): Promise<void> => {
-    while (on) {
+    for (;;) {
       await stub.ask('c');
+      // Stopped by hand, or at the function: it then runs as it would have.
+      if (!on) return;
       const stack = fromWord(await stub.ask(`p${RSP}`));
       const back = await stub.ask(`m${stack.toString(16)},${WORD_BYTES}`);
       await expectOk(stub, `P${RAX}=${word(BigInt(-errno))}`);
@@ -149,12 +154,16 @@ export async function makeFail(
       await expectOk(stub, `P${RIP}=${back}`);
     }
   };
-  const running = loop().catch(() => undefined);
+  const running = loop();
+  running.catch(() => undefined);
   return {
     mend: async () => {
       on = false;
-      await detach(qmp, stub);
+      stub.interrupt();
       await running;
+      // QEMU keeps a breakpoint that nobody took away, and stops at it for ever.
+      await expectOk(stub, `z1,${address.toString(16)},1`);
+      await detach(qmp, stub);
     },
   };
 }
