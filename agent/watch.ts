@@ -7,6 +7,8 @@ import { type Ms, ms, type SourceId } from '../rules/model.ts';
 
 /** A storm of wakes reads a source no more often than this. */
 export const WAKE_GAP_MS = 20;
+/** Nor for a larger share of time than one in this: 2,000 links coming and going must not fill a core. */
+export const STORM_SHARE = 5;
 
 export interface Watch {
   readonly id: SourceId;
@@ -17,6 +19,7 @@ export interface Watch {
   /** Marked dirty while a read was in flight: what that read returns may be older than the wake. */
   dirty: boolean;
   lastReadAt: Ms;
+  lastReadMs: number;
   /** The earliest wake not yet answered by a world. */
   wokenAt: Ms | undefined;
 }
@@ -30,6 +33,7 @@ export function createWatch(id: SourceId, source: Source, everyMs: number, now: 
     inFlight: false,
     dirty: false,
     lastReadAt: ms(Number.NEGATIVE_INFINITY),
+    lastReadMs: 0,
     wokenAt: undefined,
   };
 }
@@ -46,17 +50,24 @@ export function begin(watch: Watch, now: Ms): void {
   watch.dueAt = nextOnGrid(now, watch.everyMs);
 }
 
+/** The earliest that a wake may read the source again. */
+function gapEnd(watch: Watch): number {
+  const gapMs = Math.max(WAKE_GAP_MS, STORM_SHARE * watch.lastReadMs);
+  return watch.lastReadAt + Math.min(gapMs, watch.everyMs);
+}
+
 /** A read that took longer than its period skips what it missed: slow devices are not read without pause. */
 export function finish(watch: Watch, now: Ms): void {
   watch.inFlight = false;
+  watch.lastReadMs = now - watch.lastReadAt;
   if (watch.dueAt <= now) watch.dueAt = nextOnGrid(now, watch.everyMs);
-  if (watch.dirty) watch.dueAt = ms(Math.max(now, watch.lastReadAt + WAKE_GAP_MS));
+  if (watch.dirty) watch.dueAt = ms(Math.max(now, gapEnd(watch)));
 }
 
 export function mark(watch: Watch, wokenAt: Ms, now: Ms): void {
   watch.wokenAt ??= wokenAt;
   if (watch.inFlight) watch.dirty = true;
-  else watch.dueAt = ms(Math.min(watch.dueAt, Math.max(now, watch.lastReadAt + WAKE_GAP_MS)));
+  else watch.dueAt = ms(Math.min(watch.dueAt, Math.max(now, gapEnd(watch))));
 }
 
 export function isDue(watch: Watch, now: Ms): boolean {

@@ -8,6 +8,7 @@ import {
   isDue,
   mark,
   nextOnGrid,
+  STORM_SHARE,
   WAKE_GAP_MS,
   type Watch,
 } from '../agent/watch.ts';
@@ -92,4 +93,13 @@ t.test('who waits longest is first', async (t) => {
     dueOf(watches, ms(50)).map((watch) => watch.id),
     ['test/b', 'test/d', 'test/a'],
   );
+});
+
+t.test('a dear source keeps a longer gap, up to its period', async (t) => {
+  const dear = readFrom(1000, 1040);
+  mark(dear, ms(1045), ms(1045));
+  t.equal(dear.dueAt, 1000 + STORM_SHARE * 40);
+  const slow = readFrom(1000, 1900);
+  mark(slow, ms(1950), ms(1950));
+  t.equal(slow.dueAt, 2000, 'never later than without a wake');
 });

@@ -31,7 +31,7 @@ export interface ApiLimits {
 }
 
 export const API_LIMITS: ApiLimits = {
-  oldAfterMs: 10_000,
+  oldAfterMs: 5_000,
   ackDeadlineMs: 30_000,
   gatherMs: 200,
   restartFirstMs: 100,
