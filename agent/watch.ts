@@ -7,8 +7,10 @@ import { type Ms, ms, type SourceId } from '../rules/model.ts';
 
 /** A storm of wakes reads a source no more often than this. */
 export const WAKE_GAP_MS = 20;
-/** Nor for a larger share of time than one in this: 2,000 links coming and going must not fill a core. */
+/** Nor, in a storm, for a larger share of time than one in this: 2,000 links must not fill a core. */
 export const STORM_SHARE = 5;
+/** More reads in a row that were woken than this are a storm; a few events are answered at once. */
+export const STORM_READS = 5;
 
 export interface Watch {
   readonly id: SourceId;
@@ -20,6 +22,8 @@ export interface Watch {
   dirty: boolean;
   lastReadAt: Ms;
   lastReadMs: number;
+  /** Reads in a row that a wake caused. */
+  wokenReads: number;
   /** The earliest wake not yet answered by a world. */
   wokenAt: Ms | undefined;
 }
@@ -34,6 +38,7 @@ export function createWatch(id: SourceId, source: Source, everyMs: number, now: 
     dirty: false,
     lastReadAt: ms(Number.NEGATIVE_INFINITY),
     lastReadMs: 0,
+    wokenReads: 0,
     wokenAt: undefined,
   };
 }
@@ -45,6 +50,7 @@ export function nextOnGrid(now: Ms, everyMs: number): Ms {
 
 export function begin(watch: Watch, now: Ms): void {
   watch.inFlight = true;
+  watch.wokenReads = watch.wokenAt === undefined ? 0 : watch.wokenReads + 1;
   watch.dirty = false;
   watch.lastReadAt = now;
   watch.dueAt = nextOnGrid(now, watch.everyMs);
@@ -52,7 +58,8 @@ export function begin(watch: Watch, now: Ms): void {
 
 /** The earliest that a wake may read the source again. */
 function gapEnd(watch: Watch): number {
-  const gapMs = Math.max(WAKE_GAP_MS, STORM_SHARE * watch.lastReadMs);
+  const isStorm = watch.wokenReads > STORM_READS;
+  const gapMs = Math.max(WAKE_GAP_MS, isStorm ? STORM_SHARE * watch.lastReadMs : 0);
   return watch.lastReadAt + Math.min(gapMs, watch.everyMs);
 }
 

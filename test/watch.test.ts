@@ -8,6 +8,7 @@ import {
   isDue,
   mark,
   nextOnGrid,
+  STORM_READS,
   STORM_SHARE,
   WAKE_GAP_MS,
   type Watch,
@@ -95,11 +96,23 @@ t.test('who waits longest is first', async (t) => {
   );
 });
 
-t.test('a dear source keeps a longer gap, up to its period', async (t) => {
-  const dear = readFrom(1000, 1040);
-  mark(dear, ms(1045), ms(1045));
-  t.equal(dear.dueAt, 1000 + STORM_SHARE * 40);
-  const slow = readFrom(1000, 1900);
-  mark(slow, ms(1950), ms(1950));
-  t.equal(slow.dueAt, 2000, 'never later than without a wake');
+t.test('in a storm a dear source keeps a longer gap, up to its period', async (t) => {
+  const stormy = (readMs: number): Watch => {
+    const watch = watchAt(0, 1000);
+    for (let read = 0; read <= STORM_READS; read += 1) {
+      mark(watch, ms(2000), ms(2000));
+      begin(watch, ms(2000));
+      finish(watch, ms(2000 + readMs));
+    }
+    mark(watch, ms(2000 + readMs), ms(2000 + readMs));
+    return watch;
+  };
+  t.equal(stormy(40).dueAt, 2000 + STORM_SHARE * 40);
+  t.equal(stormy(900).dueAt, 3000, 'never later than without a wake');
+  const calm = stormy(40);
+  calm.wokenAt = undefined;
+  begin(calm, ms(3000));
+  finish(calm, ms(3040));
+  mark(calm, ms(3050), ms(3050));
+  t.equal(calm.dueAt, 3050, 'a read by its period ends the storm');
 });
