@@ -11,7 +11,7 @@ import {
   type Sight,
   STANDINGS,
 } from '../../rules/model.ts';
-import { type FamilyType, isMetricWord, metricWord, sample } from './text.ts';
+import { type FamilyType, isMetricWord, labelText, metricWord, sample } from './text.ts';
 
 export interface Family {
   readonly metric: string;
@@ -91,20 +91,21 @@ const COLLECTOR_SUCCESS = gauge(
 );
 const ADVICE = gauge('nospof_advice', 'A weakness of the design that no fault shows.');
 
+/** `labels` is a label text, here and in `one`. */
 function stateSet(
   family: Family,
-  labels: Readonly<Record<string, string>>,
+  labels: string,
   name: string,
   states: readonly string[],
   state: string,
 ): Lines {
   const lines = states.map((one) =>
-    sample(family.metric, { ...labels, [name]: one }, one === state ? 1 : 0),
+    sample(family.metric, `${labels},${name}="${one}"`, one === state ? 1 : 0),
   );
   return { family, text: lines.join(''), series: states.length };
 }
 
-function one(family: Family, labels: Readonly<Record<string, string>>, value: number): Lines {
+function one(family: Family, labels: string, value: number): Lines {
   return { family, text: sample(family.metric, labels, value), series: 1 };
 }
 
@@ -133,24 +134,26 @@ function infoLabels(component: Component): Record<string, string> {
 export function componentLines(component: Component): readonly Lines[] {
   const { id, kind, health } = component;
   const counted = component.unproven || component.ignored ? 0 : 1;
+  const own = labelText({ component: id });
+  const labels = `${own},${labelText({ kind })}`;
   const lines = [
-    stateSet(COMPONENT_HEALTH, { component: id, kind }, 'health', HEALTHS, health),
-    one(COMPONENT_INFO, infoLabels(component), 1),
-    one(COMPONENT_COUNTED, { component: id, kind }, counted),
+    stateSet(COMPONENT_HEALTH, labels, 'health', HEALTHS, health),
+    one(COMPONENT_INFO, labelText(infoLabels(component)), 1),
+    one(COMPONENT_COUNTED, labels, counted),
   ];
   for (const [key, value] of Object.entries(component.gauges)) {
     if (!isMetricWord(key) || !Number.isFinite(value)) continue;
-    lines.push(one(gaugeFamily(kind, key), { component: id }, value));
+    lines.push(one(gaugeFamily(kind, key), own, value));
   }
   return lines;
 }
 
 export function groupLines(group: Group): readonly Lines[] {
   const { id, kind, margin } = group;
-  const labels = { group: id, kind };
+  const labels = labelText({ group: id, kind });
   const bounds =
-    sample(GROUP_MARGIN.metric, { ...labels, bound: 'low' }, margin.low) +
-    sample(GROUP_MARGIN.metric, { ...labels, bound: 'high' }, margin.high);
+    sample(GROUP_MARGIN.metric, `${labels},bound="low"`, margin.low) +
+    sample(GROUP_MARGIN.metric, `${labels},bound="high"`, margin.high);
   const lines = [
     { family: GROUP_MARGIN, text: bounds, series: 2 },
     stateSet(GROUP_STANDING, labels, 'standing', STANDINGS, group.standing),
@@ -158,11 +161,11 @@ export function groupLines(group: Group): readonly Lines[] {
     one(GROUP_MEMBERS, labels, group.members.length),
     one(GROUP_HEALTHY, labels, group.healthy),
     one(GROUP_DEGRADED, labels, group.degraded ? 1 : 0),
-    one(GROUP_INFO, { ...labels, name: group.name, basis: group.basis }, 1),
+    one(GROUP_INFO, `${labels},${labelText({ name: group.name, basis: group.basis })}`, 1),
   ];
   const { limitedBy } = margin;
   if (limitedBy !== undefined) {
-    lines.push(one(GROUP_LIMITED, { ...labels, dependency: limitedBy }, 1));
+    lines.push(one(GROUP_LIMITED, `${labels},${labelText({ dependency: limitedBy })}`, 1));
   }
   return lines;
 }
@@ -170,7 +173,7 @@ export function groupLines(group: Group): readonly Lines[] {
 /** `wallOffsetMs` turns monotonic times into Unix ones. */
 export function sightLines(sight: Sight, wallOffsetMs: number): readonly Lines[] {
   const [collector = '', source = ''] = sight.id.split('/');
-  const labels = { collector, source };
+  const labels = labelText({ collector, source });
   const up = sight.state === 'seen' || sight.state === 'none';
   const lines = [
     stateSet(COLLECTOR_STATE, labels, 'state', SIGHTS, sight.state),
@@ -187,5 +190,5 @@ export function sightLines(sight: Sight, wallOffsetMs: number): readonly Lines[]
 }
 
 export function adviceLines(advice: Advice): readonly Lines[] {
-  return [one(ADVICE, { code: advice.code, about: advice.about }, 1)];
+  return [one(ADVICE, labelText({ code: advice.code, about: advice.about }), 1)];
 }

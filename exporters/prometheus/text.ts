@@ -20,14 +20,16 @@ export function labelValue(text: string): string {
   return cut.replace(SPECIAL, (character) => ESCAPES[character] ?? character);
 }
 
-/** One sample line. Label names are ours; values are anybody's. */
-export function sample(
-  metric: string,
-  labels: Readonly<Record<string, string>>,
-  value: number,
-): string {
-  const pairs = Object.entries(labels).map(([name, text]) => `${name}="${labelValue(text)}"`);
-  return `${metric}{${pairs.join(',')}} ${value}\n`;
+/** Labels as they stand between the braces; made once for all lines of a thing. */
+export function labelText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, text]) => `${name}="${labelValue(text)}"`)
+    .join(',');
+}
+
+/** One sample line, of a label text. */
+export function sample(metric: string, labels: string, value: number): string {
+  return `${metric}{${labels}} ${value}\n`;
 }
 
 /** True for a gauge key that can be the tail of a metric name. */
