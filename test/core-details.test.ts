@@ -49,6 +49,25 @@ t.test('a group that works is never lost to what might fail', async (t) => {
   t.equal(standingOf(world, 'paths/w'), 'exposed 0..0 of need 2 intrinsic by card/1');
 });
 
+t.test('a margin that shrinks within its word is no news of the group', async (t) => {
+  const paths = (last: Reading): Observation =>
+    seen([...PATHS.slice(1).map((one) => reading(one)), last], [group('paths/w', 'paths', PATHS)]);
+  const before = after(worldOf(), 1, read(paths(reading('path/a')), 1));
+  const world = after(before, 2, read(paths(reading('path/a', 'failed')), 2));
+  t.equal(standingOf(world, 'paths/w'), 'redundant 2..2 of need 1 assumed');
+  t.equal(world.groups[0]?.since, 1);
+});
+
+t.test('of two dependencies that limit alike the first by name is the culprit', async (t) => {
+  const needs = [id('card/2'), id('card/1')];
+  const paths = seen(
+    PATHS.map((one) => reading(one, 'ok', { needs })),
+    [group('paths/w', 'paths', PATHS)],
+  );
+  const world = after(worldOf(), 1, read(paths, 1));
+  t.equal(world.groups[0]?.margin.limitedBy, 'card/1');
+});
+
 t.test('since: when the word last changed, not when it was last said', async (t) => {
   const psus = (first: Reading): Observation =>
     seen([first, reading('psu/2')], [group('psus/b', 'psus', ['psu/1', 'psu/2'])]);
