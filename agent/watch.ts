@@ -68,7 +68,7 @@ export function finish(watch: Watch, now: Ms): void {
   watch.inFlight = false;
   watch.lastReadMs = now - watch.lastReadAt;
   if (watch.dueAt <= now) watch.dueAt = nextOnGrid(now, watch.everyMs);
-  if (watch.dirty) watch.dueAt = ms(Math.max(now, gapEnd(watch)));
+  if (watch.dirty) watch.dueAt = ms(Math.min(watch.dueAt, Math.max(now, gapEnd(watch))));
 }
 
 export function mark(watch: Watch, wokenAt: Ms, now: Ms): void {
