@@ -132,7 +132,9 @@ function hangingPart(
   /** Hands the matches that are there to the reader; true when others are missing than before. */
   function regrouped(): boolean {
     const before = missing;
-    missing = new Set(matches.filter(({ path }) => !exists(path)).map(({ key }) => key));
+    // What a `*` matched was there a moment ago; only a plain path matches without being there.
+    const gone = plain ? matches.filter(({ path }) => !exists(path)) : [];
+    missing = new Set(gone.map(({ key }) => key));
     hanging.set(
       listing,
       matches.filter(({ key }) => !missing.has(key)).map(({ path }) => path),
