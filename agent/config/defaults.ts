@@ -75,6 +75,6 @@ export function defaultConfig(around: Surroundings): Config {
     collectors: {},
     reach: [],
     judgement: NO_JUDGEMENT,
-    seriesMax: 20_000,
+    seriesMax: 50_000,
   };
 }
