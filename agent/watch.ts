@@ -58,6 +58,8 @@ export function begin(watch: Watch, now: Ms): void {
 
 /** The earliest that a wake may read the source again. */
 function gapEnd(watch: Watch): number {
+  // The gap is between woken reads: one by the period says nothing of a storm.
+  if (watch.wokenReads === 0) return watch.lastReadAt;
   const isStorm = watch.wokenReads > STORM_READS;
   const gapMs = Math.max(WAKE_GAP_MS, isStorm ? STORM_SHARE * watch.lastReadMs : 0);
   return watch.lastReadAt + Math.min(gapMs, watch.everyMs);
@@ -81,9 +83,18 @@ export function isDue(watch: Watch, now: Ms): boolean {
   return !watch.inFlight && watch.dueAt <= now;
 }
 
-/** What is due, the longest waiting first: a source that is woken without end keeps no other from its turn. */
+/** Files alone: read within the turn, while ports answer later in any case. */
+function isQuick({ source }: Watch): boolean {
+  return source.reads.every((read) => read.kind === 'file' || read.kind === 'link');
+}
+
+/**
+ * What is due, the longest waiting first: a source that is woken without end keeps no other from its turn.
+ * Of several woken at once those that answer at once come first.
+ */
 export function dueOf(watches: readonly Watch[], now: Ms): readonly Watch[] {
-  return watches.filter((watch) => isDue(watch, now)).sort((a, b) => a.dueAt - b.dueAt);
+  const due = watches.filter((watch) => isDue(watch, now));
+  return due.sort((a, b) => a.dueAt - b.dueAt || Number(isQuick(b)) - Number(isQuick(a)));
 }
 
 /** Every wake any of the sources asks for. */

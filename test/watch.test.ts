@@ -47,17 +47,21 @@ t.test('never due while it is read', async (t) => {
   t.notOk(isDue(watch, ms(9000)), 'not even when woken');
 });
 
-t.test('a wake makes it due at once, but for the gap since its last read', async (t) => {
+t.test('a wake makes it due at once, but for the gap since its last woken read', async (t) => {
   const rested = readFrom(1000, 1001);
   mark(rested, ms(1500), ms(1500));
   t.equal(rested.dueAt, 1500);
   const fresh = readFrom(1000, 1001);
   mark(fresh, ms(1002), ms(1002));
-  t.equal(fresh.dueAt, 1000 + WAKE_GAP_MS);
+  t.equal(fresh.dueAt, 1002, 'a read by the period keeps no wake waiting');
+  begin(fresh, ms(1002));
+  finish(fresh, ms(1003));
+  mark(fresh, ms(1004), ms(1004));
+  t.equal(fresh.dueAt, 1002 + WAKE_GAP_MS, 'a woken one does');
   const late = readFrom(1000, 1001);
-  late.dueAt = ms(1005);
+  late.dueAt = ms(1001);
   mark(late, ms(1002), ms(1002));
-  t.equal(late.dueAt, 1005, 'and never later than it was');
+  t.equal(late.dueAt, 1001, 'and never later than it was');
 });
 
 t.test('a wake during a read is answered by another read', async (t) => {
@@ -65,7 +69,7 @@ t.test('a wake during a read is answered by another read', async (t) => {
   begin(watch, ms(1000));
   mark(watch, ms(1001), ms(1001));
   finish(watch, ms(1002));
-  t.equal(watch.dueAt, 1000 + WAKE_GAP_MS, 'what was read may be older than the wake');
+  t.equal(watch.dueAt, 1002, 'what was read may be older than the wake');
   begin(watch, ms(1020));
   finish(watch, ms(1021));
   t.equal(watch.dueAt, 2000, 'one more, not two');
@@ -120,3 +124,25 @@ t.test('in a storm a dear source keeps a longer gap, up to its period', async (t
   mark(calm, ms(3050), ms(3050));
   t.equal(calm.dueAt, 3050, 'a read by its period ends the storm');
 });
+
+t.test(
+  'of those due together what answers at once comes first, the longest waiting before all',
+  async (t) => {
+    const port = createWatch(sourceId('test', 'port'), sourceOf({ kind: 'reach' }), 1000, ms(1000));
+    const file = createWatch(
+      sourceId('test', 'file'),
+      sourceOf({ kind: 'file', root: 'sys', glob: 'a' }),
+      1000,
+      ms(1000),
+    );
+    t.same(
+      dueOf([port, file], ms(1000)).map((one) => one.id),
+      ['test/file', 'test/port'],
+    );
+    port.dueAt = ms(999);
+    t.same(
+      dueOf([port, file], ms(1000)).map((one) => one.id),
+      ['test/port', 'test/file'],
+    );
+  },
+);

@@ -14,9 +14,9 @@ import {
   SOCKET_PATH_BYTES_MAX,
   type Surroundings,
 } from './defaults.ts';
-import { type Place, type Reading, readDocument } from './document.ts';
+import type { Place, Reading } from './document.ts';
 import { fileProblem, inOrder, type Path, type Problem, pathText } from './problems.ts';
-import { type Finding, readSchema, schemaCheck } from './schema.ts';
+import type { Finding } from './schema.ts';
 import { readText } from './text.ts';
 import { durationMs, type Listen, readListen } from './words.ts';
 
@@ -65,6 +65,11 @@ function failed(file: string, problems: readonly Problem[]): FileResult {
 }
 
 async function checkText(file: string, text: string, around: Surroundings): Promise<FileResult> {
+  // Only where there is a file: YAML and the schema checker take a tenth of a second to load.
+  const [{ readDocument }, { readSchema, schemaCheck }] = await Promise.all([
+    import('./document.ts'),
+    import('./schema.ts'),
+  ]);
   const document = readDocument(file, text);
   if (!document.ok) return failed(file, document.problems);
   const { reading } = document;
