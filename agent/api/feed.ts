@@ -4,10 +4,11 @@
  * changes meanwhile is kept as a union, so that a slow child costs neither memory nor time. Nothing the
  * child does or suffers stops the agent.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Config } from '../../rules/config.ts';
 import type { Picture, Sample, Vitals } from '../../rules/model.ts';
 import { openDeltas } from './delta.ts';
+import { forkApi } from './fork.ts';
 import {
   API_LIMITS,
   type ApiCommand,
@@ -24,6 +25,8 @@ export interface ApiOptions {
   readonly onCommand: (command: ApiCommand) => Promise<string>;
   /** Trouble the agent survives, for the log. */
   readonly onTrouble: (why: string) => void;
+  /** A child that was started ahead, because it takes its time to load; only for its first life. */
+  readonly first?: ChildProcess | undefined;
   /** Other times and sizes than `API_LIMITS`. */
   readonly limits?: Partial<ApiLimits>;
 }
@@ -35,14 +38,6 @@ export interface Api {
   readonly close: () => Promise<void>;
 }
 
-const CHILD = new URL('./child.js', import.meta.url);
-/** Keeps a child that runs wild from pushing the agent out of memory. Eight times what it was seen to use. */
-const CHILD_HEAP_MIB = 256;
-/**
- * What a scrape makes is garbage the moment it is sent: with the usual 1 MiB to make it in, collecting it
- * was half of the scrape.
- */
-const CHILD_YOUNG_MIB = 8;
 /** The end of the child's last words, for the trouble report. */
 const STDERR_LENGTH_MAX = 2_000;
 
@@ -68,6 +63,7 @@ class Feeder implements Api {
   readonly listening: Promise<void>;
   #resolveListening: () => void = () => {};
   #rejectListening: (error: Error) => void = () => {};
+  #first: ChildProcess | undefined;
   #child: Child | undefined;
   #started = false;
   #dirty = false;
@@ -82,6 +78,7 @@ class Feeder implements Api {
 
   constructor(options: ApiOptions) {
     this.#options = options;
+    this.#first = options.first;
     this.#limits = { ...API_LIMITS, ...options.limits };
     this.#deltas = openDeltas(this.#limits.samplesMax);
     this.#restartMs = this.#limits.restartFirstMs;
@@ -107,21 +104,13 @@ class Feeder implements Api {
 
   #start(): void {
     const child: Child = {
-      process: fork(CHILD, [], {
-        cwd: '/',
-        env: {},
-        execArgv: [
-          `--max-old-space-size=${CHILD_HEAP_MIB}`,
-          `--min-semi-space-size=${CHILD_YOUNG_MIB}`,
-        ],
-        serialization: 'advanced',
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      }),
+      process: this.#first ?? forkApi(),
       bornAt: performance.now(),
       stderr: '',
       listening: false,
       feedSentAt: undefined,
     };
+    this.#first = undefined;
     this.#child = child;
     this.#deltas.restart();
     child.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
