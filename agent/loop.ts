@@ -18,7 +18,8 @@ import type { Input, Remembered, World } from '../rules/world.ts';
 import { type KernelWake, matches } from './kernel/wakes.ts';
 import { monotonicNow } from './ports/clock.ts';
 import type { Probe } from './probe.ts';
-import { begin, dueOf, finish, isDue, mark, nextOnGrid, type Watch } from './watch.ts';
+import { openRelists } from './relists.ts';
+import { begin, dueOf, finish, isDue, mark, nextOnGrid, refresh, type Watch } from './watch.ts';
 
 /** Even with nothing to read the world is stepped this often, so that sight can decay. */
 export const HEARTBEAT_MS = 1000;
@@ -79,6 +80,11 @@ class RunningLoop implements Loop {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = ms(0);
   #relistedAt = ms(Number.NEGATIVE_INFINITY);
+  readonly #relists = openRelists((watch) => {
+    this.#options.probe.relist(watch.source);
+    refresh(watch, monotonicNow());
+    this.#readDue();
+  });
   #turn: NodeJS.Immediate | undefined;
   /** Set while the sources are read again after a stop. */
   #catchUp: NodeJS.Timeout | undefined;
@@ -120,13 +126,15 @@ class RunningLoop implements Loop {
   wake = (wakes: readonly KernelWake[], at: Ms): void => {
     const now = monotonicNow();
     this.#wakes += wakes.length;
-    const named = wakes.some((one) => one.on === 'uevent' || one.on === 'netlink');
+    const named = wakes.some((one) => one.on === 'uevent');
+    const linked = wakes.some((one) => one.on === 'netlink');
     // The polling twin says overflow each second: folders are not listed as often.
-    const relists = named || now - this.#relistedAt > RELIST_MS;
+    const relists = named || (!linked && now - this.#relistedAt > RELIST_MS);
     if (relists) this.#relistedAt = now;
     for (const watch of this.#options.watches) {
       if (!watch.source.wakes.some((wake) => wakes.some((one) => matches(wake, one)))) continue;
       if (relists) this.#options.probe.relist(watch.source);
+      else if (linked) this.#relists.soon(watch);
       mark(watch, at, now);
     }
     this.#readDue();
@@ -141,6 +149,7 @@ class RunningLoop implements Loop {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#catchUp);
+    this.#relists.close();
     clearImmediate(this.#turn);
   };
 

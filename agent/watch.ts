@@ -79,6 +79,12 @@ export function mark(watch: Watch, wokenAt: Ms, now: Ms): void {
   else watch.dueAt = ms(Math.min(watch.dueAt, Math.max(now, gapEnd(watch))));
 }
 
+/** Has the source read again soon for a reason of our own: no event waits for it, and none is delayed by it. */
+export function refresh(watch: Watch, now: Ms): void {
+  if (watch.inFlight) watch.dirty = true;
+  else watch.dueAt = ms(Math.min(watch.dueAt, now));
+}
+
 export function isDue(watch: Watch, now: Ms): boolean {
   return !watch.inFlight && watch.dueAt <= now;
 }
