@@ -3,11 +3,9 @@
  * every read ends; it knows nothing of what the text means. Every failure becomes an entry, and a source
  * whose texts are what they were gets the very snapshot it had.
  */
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Entry, Snapshot, Source } from '../collectors/lib/collector.ts';
 import type { Roots } from '../rules/config.ts';
 import { type Context, openParts, type Part, thrown } from './parts.ts';
-import { monotonicMs } from './ports/clock.ts';
 import { KeptFiles } from './ports/files.ts';
 import type { ReadPorts } from './ports/port.ts';
 import { HangReader } from './reader/reader.ts';
@@ -39,9 +37,6 @@ export interface Probe {
   readonly close: () => Promise<void>;
 }
 
-/** Parts of a source are begun no longer than this without a turn for the loop. */
-const SLICE_MS = 2;
-
 interface SourceState {
   readonly parts: readonly Part[];
   snapshot: Snapshot | undefined;
@@ -51,16 +46,7 @@ interface SourceState {
 /** A part that throws is a bug; its source is then unread, not absent, and the others go on. */
 async function refreshed({ name }: Source, state: SourceState): Promise<Snapshot> {
   try {
-    const refreshing: Promise<boolean>[] = [];
-    let sliceMs = monotonicMs();
-    for (const part of state.parts) {
-      refreshing.push(part.refresh());
-      // Folders of many parts fall due for listing together: others get their turn in between.
-      if (monotonicMs() - sliceMs <= SLICE_MS) continue;
-      await yieldToLoop();
-      sliceMs = monotonicMs();
-    }
-    const changes = await Promise.all(refreshing);
+    const changes = await Promise.all(state.parts.map((part) => part.refresh()));
     if (state.snapshot !== undefined && !changes.includes(true)) return state.snapshot;
     const snapshot = new Map<string, Entry>();
     for (const part of state.parts) part.fill(snapshot);
