@@ -2,6 +2,7 @@
  * Globs as sources write them: `*` for anything but `/`, `{a,b}` for alternatives. No regular expression
  * is made from them, so that no pattern can take more than (length of pattern x length of text) steps.
  */
+import { globMatches } from '../../rules/glob.ts';
 
 /** A glob with many braces would multiply; no honest one comes near. */
 const ALTERNATIVES_MAX = 256;
@@ -19,32 +20,6 @@ export function alternatives(glob: string): readonly string[] {
   return heads.flatMap((head) => tails.map((tail) => head + tail)).slice(0, ALTERNATIVES_MAX);
 }
 
-/** True when a name without `/` fits a pattern in which only `*` is special. */
-export function nameFits(pattern: string, name: string): boolean {
-  let p = 0;
-  let n = 0;
-  let star = -1;
-  let resume = 0;
-  while (n < name.length) {
-    if (pattern[p] === '*') {
-      star = p;
-      resume = n;
-      p += 1;
-    } else if (pattern[p] === name[n]) {
-      p += 1;
-      n += 1;
-    } else if (star >= 0) {
-      resume += 1;
-      n = resume;
-      p = star + 1;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === '*') p += 1;
-  return p === pattern.length;
-}
-
 /** True when a path fits a glob, segment by segment. */
 export function pathFits(glob: string, path: string): boolean {
   const names = path.split('/');
@@ -52,7 +27,7 @@ export function pathFits(glob: string, path: string): boolean {
     const segments = pattern.split('/');
     return (
       segments.length === names.length &&
-      segments.every((segment, index) => nameFits(segment, names[index] ?? ''))
+      segments.every((segment, index) => globMatches(segment, names[index] ?? ''))
     );
   });
 }
