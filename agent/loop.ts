@@ -56,7 +56,7 @@ export interface Loop {
   readonly world: () => World;
   readonly counts: () => LoopCounts;
   readonly wake: (wakes: readonly KernelWake[], at: Ms) => void;
-  readonly tell: (input: Extract<Input, { kind: 'judgement' | 'forget' }>) => void;
+  readonly tell: (input: Exclude<Input, { kind: 'read' }>) => void;
   readonly knows: (component: ComponentId) => boolean;
   /** Resolves when every source has answered once. */
   readonly ready: Promise<void>;
@@ -140,7 +140,7 @@ class RunningLoop implements Loop {
     this.#readDue();
   };
 
-  tell = (input: Extract<Input, { kind: 'judgement' | 'forget' }>): void => {
+  tell = (input: Exclude<Input, { kind: 'read' }>): void => {
     this.#inbox.push(input);
     this.#turnSoon();
   };
@@ -271,6 +271,7 @@ class RunningLoop implements Loop {
     if (this.#closed) return;
     const now = monotonicNow();
     let next = nextOnGrid(now, HEARTBEAT_MS);
+    if (this.#world.dueAt !== undefined && this.#world.dueAt < next) next = this.#world.dueAt;
     for (const watch of this.#options.watches) {
       if (!watch.inFlight && watch.dueAt < next) next = watch.dueAt;
     }
@@ -285,7 +286,9 @@ class RunningLoop implements Loop {
     const now = monotonicNow();
     this.#sample('loop_lag', Math.max(0, now - due));
     this.#noteStop();
-    if (now - this.#world.at >= HEARTBEAT_MS) this.#turnSoon();
+    const decidesAt = this.#world.dueAt;
+    if (now - this.#world.at >= HEARTBEAT_MS || (decidesAt !== undefined && decidesAt <= now))
+      this.#turnSoon();
     this.#readDue();
   }
 }

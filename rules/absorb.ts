@@ -203,6 +203,12 @@ export function absorb(draft: Draft, input: Input): void {
       draft.topologyChanged = true;
       break;
     }
+    case 'service':
+    case 'outcome':
+    case 'word':
+    case 'late':
+      draft.told.push(input);
+      break;
     default:
       assertNever(input);
   }

@@ -3,6 +3,8 @@
  * YAML syntax, the schema check and the error texts with line and column are `agent/config`'s.
  */
 import type { ComponentId } from './model.ts';
+import type { Rule } from './rule.ts';
+import type { ServiceSpec } from './service.ts';
 
 /** A group the operator declares, or the need of a discovered one. Globs match ids: `link/eth*`. */
 export interface GroupConfig {
@@ -53,6 +55,8 @@ export interface Judgement {
   readonly flaps: readonly FlapConfig[];
   /** Globs of components that are not looked at: not members, not alarmed, still listed as ignored. */
   readonly ignore: readonly string[];
+  readonly rules: readonly Rule[];
+  readonly services: readonly ServiceSpec[];
 }
 
 /** A target tried by the `gateways` collector besides the default routes. */
@@ -101,4 +105,6 @@ export const NO_JUDGEMENT: Judgement = {
   dependencies: [],
   flaps: [{ component: 'link/*', changes: 5, withinMs: 60_000 }],
   ignore: [],
+  rules: [],
+  services: [],
 };

@@ -3,8 +3,17 @@
  * belong to it until the step closes; nothing outside a step ever sees a draft.
  */
 import type { Judgement } from './config.ts';
+import type { Action, Alarm, Decision, Maintenance } from './decision.ts';
 import type { ComponentId, Ms, SourceId } from './model.ts';
-import { NO_MEMORY, type Seen, type Slot, type SourceState, type World } from './world.ts';
+import type { Service } from './service.ts';
+import {
+  type Input,
+  NO_MEMORY,
+  type Seen,
+  type Slot,
+  type SourceState,
+  type World,
+} from './world.ts';
 
 export interface Draft {
   readonly now: Ms;
@@ -19,6 +28,15 @@ export interface Draft {
   topologyChanged: boolean;
   adviceChanged: boolean;
   inventoryChanged: boolean;
+  /** Inputs that sight does not need: for services, alarms and actions. */
+  readonly told: Input[];
+  alarms: readonly Alarm[];
+  services: readonly Service[];
+  maintenance: readonly Maintenance[];
+  actions: readonly Action[];
+  actionCount: number;
+  readonly decisions: Decision[];
+  dueAt: Ms | undefined;
 }
 
 export function openDraft(world: World, now: Ms): Draft {
@@ -33,7 +51,20 @@ export function openDraft(world: World, now: Ms): Draft {
     topologyChanged: false,
     adviceChanged: false,
     inventoryChanged: false,
+    told: [],
+    alarms: world.alarms,
+    services: world.services,
+    maintenance: world.maintenance,
+    actions: world.actions,
+    actionCount: world.actionCount,
+    decisions: [],
+    dueAt: undefined,
   };
+}
+
+/** The world is to be stepped at this time at the latest. */
+export function dueBy(draft: Draft, at: Ms): void {
+  if (draft.dueAt === undefined || at < draft.dueAt) draft.dueAt = at;
 }
 
 /** The place of a component, made when it has none. */

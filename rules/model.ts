@@ -3,6 +3,8 @@
  * nothing else: it holds no judgement, so that collectors and exporters can import it without
  * importing an opinion. Units stand last in every name; time is monotonic milliseconds handed in.
  */
+import type { Alarm, Maintenance } from './decision.ts';
+import type { Service } from './service.ts';
 
 /** Monotonic milliseconds (CLOCK_MONOTONIC). Never wall-clock time, never comparable across nodes. */
 export type Ms = number & { readonly unit: 'ms' };
@@ -166,6 +168,9 @@ export interface Picture {
   readonly groups: readonly Group[];
   readonly sights: readonly Sight[];
   readonly advice: readonly Advice[];
+  readonly alarms: readonly Alarm[];
+  readonly services: readonly Service[];
+  readonly maintenance: readonly Maintenance[];
 }
 
 const UNSAFE_ID = /[^A-Za-z0-9._:@+-]/gu;

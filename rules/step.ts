@@ -69,6 +69,13 @@ export function emptyWorld(
     judged: [],
     ageing: slots.map((_, place) => place),
     inventoryVersion: 0,
+    alarms: [],
+    services: [],
+    maintenance: [],
+    actions: [],
+    decisions: [],
+    actionCount: 0,
+    dueAt: undefined,
   };
   return step(bare, now, [{ kind: 'judgement', judgement }]);
 }
@@ -91,5 +98,12 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
     slots: draft.slots,
     places: draft.places,
     inventoryVersion: world.inventoryVersion + (draft.inventoryChanged ? 1 : 0),
+    alarms: draft.alarms,
+    services: draft.services,
+    maintenance: draft.maintenance,
+    actions: draft.actions,
+    decisions: draft.decisions,
+    actionCount: draft.actionCount,
+    dueAt: draft.dueAt,
   };
 }

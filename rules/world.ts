@@ -4,6 +4,7 @@
  * objects) and holds no judgement. Everything here is plain data: it can be saved, sent and compared.
  */
 import type { Judgement } from './config.ts';
+import type { Action, ActionId, Decision, OperatorWord, Outcome } from './decision.ts';
 import type {
   Advice,
   Component,
@@ -18,6 +19,7 @@ import type {
   Sight,
   SourceId,
 } from './model.ts';
+import type { ServiceId, ServiceSeen } from './service.ts';
 
 /** Everything the core is ever told. */
 export type Input =
@@ -30,7 +32,23 @@ export type Input =
     }
   | { readonly kind: 'judgement'; readonly judgement: Judgement }
   /** The operator's word that a component is gone for good. */
-  | { readonly kind: 'forget'; readonly component: ComponentId };
+  | { readonly kind: 'forget'; readonly component: ComponentId }
+  /** What a driver saw of a service: whole, each time. */
+  | {
+      readonly kind: 'service';
+      readonly service: ServiceId;
+      readonly at: Ms;
+      readonly seen: ServiceSeen;
+    }
+  | {
+      readonly kind: 'outcome';
+      readonly action: ActionId;
+      readonly at: Ms;
+      readonly outcome: Outcome;
+    }
+  | { readonly kind: 'word'; readonly at: Ms; readonly word: OperatorWord }
+  /** The agent's own lateness since the last one: it withdraws the right to act. */
+  | { readonly kind: 'late'; readonly at: Ms; readonly lateMs: number };
 
 /** What the core must know of a source before the first reading. */
 export interface SourceSpec {
@@ -131,6 +149,14 @@ export interface World extends Picture {
   readonly ageing: readonly number[];
   /** Rises whenever what must survive a restart has changed. */
   readonly inventoryVersion: number;
+  /** Ordered, and without outcome yet. */
+  readonly actions: readonly Action[];
+  /** Of this step alone: what the agent has to do and to write down. */
+  readonly decisions: readonly Decision[];
+  /** Numbers actions; never goes back. */
+  readonly actionCount: number;
+  /** When a step would next decide something by time alone (a hold, a delay, a deadline). */
+  readonly dueAt: Ms | undefined;
 }
 
 export const NO_MEMORY: Memory = { limits: {}, flaps: [], flapCounter: undefined };

@@ -96,6 +96,9 @@ t.test('what is seen is the world and the metrics, and all that match', async (t
     groups: [group],
     sights: [],
     advice: [],
+    alarms: [],
+    services: [],
+    maintenance: [],
   };
   const world = worldOf(picture, VITALS, 0, false);
   const metrics = [

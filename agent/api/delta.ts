@@ -3,7 +3,7 @@
  * place by place, which costs microseconds for a thousand components; the rules share whatever did not
  * change. Nothing is lost by waiting: the union of changed places is kept until it is taken.
  */
-import type { Advice, Picture, Sample, Vitals } from '../../rules/model.ts';
+import type { Picture, Sample, Vitals } from '../../rules/model.ts';
 import type { ArrayDelta, Feed } from './messages.ts';
 
 /** Changed places of one array since the last take. */
@@ -65,12 +65,38 @@ function allChanged<T>(changes: Places<T>): void {
   changes.lengthChanged = true;
 }
 
+/** An array that changes rarely and is sent whole. */
+interface Whole<T> {
+  items: readonly T[];
+  changed: boolean;
+}
+
+function noteWhole<T>(old: Whole<T>, items: readonly T[]): boolean {
+  if (items !== old.items) old.changed = true;
+  old.items = items;
+  return old.changed;
+}
+
+function takeWhole<T>(whole: Whole<T>): readonly T[] | undefined {
+  const taken = whole.changed ? whole.items : undefined;
+  whole.changed = false;
+  return taken;
+}
+
+/** The same without what is undefined: such a key is left out of the message. */
+function present<T extends object>(parts: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  const kept = Object.entries(parts).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(kept) as { [K in keyof T]?: NonNullable<T[K]> };
+}
+
 export function openDeltas(samplesMax: number): DeltaTracker {
   const components = places<Picture['components'][number]>();
   const groups = places<Picture['groups'][number]>();
   const sights = places<Picture['sights'][number]>();
-  let advice: readonly Advice[] = [];
-  let adviceChanged = false;
+  const alarms = places<Picture['alarms'][number]>();
+  const services = places<Picture['services'][number]>();
+  const advice: Whole<Picture['advice'][number]> = { items: [], changed: false };
+  const maintenance: Whole<Picture['maintenance'][number]> = { items: [], changed: false };
   let newest: { picture: Picture; vitals: Vitals } | undefined;
   let samples: Sample[] = [];
   let samplesDropped = 0;
@@ -80,14 +106,16 @@ export function openDeltas(samplesMax: number): DeltaTracker {
     const room = Math.max(0, samplesMax - samples.length);
     samples.push(...more.slice(0, room));
     samplesDropped += Math.max(0, more.length - room);
-    if (picture.advice !== advice) adviceChanged = true;
-    advice = picture.advice;
+    noteWhole(advice, picture.advice);
     const first = newest === undefined;
     newest = { picture, vitals };
     const changes = [
       notePlaces(components, picture.components, (a, b) => a.health !== b.health),
       notePlaces(groups, picture.groups, (a, b) => a.standing !== b.standing),
       notePlaces(sights, picture.sights, (a, b) => a.state !== b.state),
+      notePlaces(alarms, picture.alarms, (a, b) => a.sequence !== b.sequence),
+      notePlaces(services, picture.services, (a, b) => a.state !== b.state),
+      noteWhole(maintenance, picture.maintenance),
     ];
     const urgent = first || changes.includes(true);
     urgentSince ||= urgent;
@@ -96,35 +124,26 @@ export function openDeltas(samplesMax: number): DeltaTracker {
 
   const take: DeltaTracker['take'] = () => {
     if (newest === undefined) return undefined;
-    const taken = {
+    const changes = {
       components: takePlaces(components),
       groups: takePlaces(groups),
       sights: takePlaces(sights),
-      advice: adviceChanged ? advice : undefined,
+      alarms: takePlaces(alarms),
+      services: takePlaces(services),
+      advice: takeWhole(advice),
+      maintenance: takeWhole(maintenance),
     };
-    const feed: Feed = {
-      kind: 'feed',
-      at: newest.picture.at,
-      urgent: urgentSince,
-      ...(taken.components === undefined ? {} : { components: taken.components }),
-      ...(taken.groups === undefined ? {} : { groups: taken.groups }),
-      ...(taken.sights === undefined ? {} : { sights: taken.sights }),
-      ...(taken.advice === undefined ? {} : { advice: taken.advice }),
-      vitals: newest.vitals,
-      samples,
-      samplesDropped,
-    };
-    adviceChanged = false;
+    const { picture, vitals } = newest;
+    const said = { at: picture.at, urgent: urgentSince, vitals, samples, samplesDropped };
     urgentSince = false;
     samples = [];
-    return feed;
+    return { kind: 'feed', ...present(changes), ...said };
   };
 
   const restart = (): void => {
-    allChanged(components);
-    allChanged(groups);
-    allChanged(sights);
-    adviceChanged = true;
+    for (const each of [components, groups, sights, alarms, services]) allChanged<unknown>(each);
+    advice.changed = true;
+    maintenance.changed = true;
     urgentSince = true;
   };
 
@@ -149,5 +168,8 @@ export function applyFeed(old: Picture | undefined, feed: Feed): Picture {
     groups: patched(old?.groups ?? [], feed.groups),
     sights: patched(old?.sights ?? [], feed.sights),
     advice: feed.advice ?? old?.advice ?? [],
+    alarms: patched(old?.alarms ?? [], feed.alarms),
+    services: patched(old?.services ?? [], feed.services),
+    maintenance: feed.maintenance ?? old?.maintenance ?? [],
   };
 }

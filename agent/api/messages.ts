@@ -2,7 +2,9 @@
  * What the agent and its API child say to each other over their IPC channel. One feed is in flight at a
  * time; the child's `ack` asks for the next. Both ends are of one build, so there is no version.
  */
+import type { Alarm, Maintenance } from '../../rules/decision.ts';
 import type { Advice, Component, Group, Ms, Sample, Sight, Vitals } from '../../rules/model.ts';
+import type { Service } from '../../rules/service.ts';
 
 /** Times and sizes of the API; each is a guess that its comment says how to better. */
 export interface ApiLimits {
@@ -74,6 +76,9 @@ export interface Feed {
   readonly groups?: ArrayDelta<Group>;
   readonly sights?: ArrayDelta<Sight>;
   readonly advice?: readonly Advice[];
+  readonly alarms?: ArrayDelta<Alarm>;
+  readonly services?: ArrayDelta<Service>;
+  readonly maintenance?: readonly Maintenance[];
   readonly vitals: Vitals;
   readonly samples: readonly Sample[];
   /** Samples dropped since the agent started. */

@@ -168,6 +168,8 @@ function build(raw: RawConfig, flags: ConfigFlags, around: Surroundings): Config
           withinMs: durationMs(within) ?? 0,
         })) ?? judgement.flaps,
       ignore: raw.ignore ?? judgement.ignore,
+      rules: judgement.rules,
+      services: judgement.services,
     },
     seriesMax: raw.series?.max ?? base.seriesMax,
   };

@@ -3,7 +3,8 @@
  * what is told. The shape is stable within v1: members may be added, none is renamed or removed.
  *
  *     { node, version, time, headline, at, ageMs, old,
- *       groups: Group[], components: Component[], sights: Sight[], advice: Advice[], vitals: Vitals }
+ *       groups: Group[], components: Component[], sights: Sight[], advice: Advice[], alarms: Alarm[],
+ *       services: Service[], maintenance: Maintenance[], vitals: Vitals }
  *
  * `at` is monotonic milliseconds as all other times inside; `time` is the same instant in UTC. `ageMs`
  * is how long ago the agent last spoke, and `old` is true when that is too long to be believed.
@@ -36,6 +37,9 @@ export function worldOf(picture: Picture, vitals: Vitals, ageMs: number, old: bo
     components: picture.components,
     sights: picture.sights,
     advice: picture.advice,
+    alarms: picture.alarms,
+    services: picture.services,
+    maintenance: picture.maintenance,
     vitals,
   };
 }

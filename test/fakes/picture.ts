@@ -112,7 +112,8 @@ export function sight(
 }
 
 export function picture(parts: Partial<Picture> = {}): Picture {
-  return { at: ms(AT), components: [], groups: [], sights: [], advice: [], ...parts };
+  const empty = { components: [], groups: [], sights: [], advice: [] };
+  return { at: ms(AT), ...empty, alarms: [], services: [], maintenance: [], ...parts };
 }
 
 /** 2026-11-23T00:40:12Z at `AT`. */
