@@ -8,6 +8,7 @@ import { safeJson, worldOf } from '../../exporters/status/json.ts';
 import { pageHtml } from '../../exporters/status/page.ts';
 import { viewOf } from '../../exporters/status/view.ts';
 import { durationText } from '../../exporters/status/words.ts';
+import { limitConnections } from './connections.ts';
 import { foreignPage, hostAllowed, SECURITY_HEADERS } from './guard.ts';
 import type { ApiCommand } from './messages.ts';
 import type { ApiState, Known, MetricsSource } from './state.ts';
@@ -21,7 +22,7 @@ const KEEP_ALIVE_MS = 5_000;
 const CHECK_EVERY_MS = 1_000;
 const HEADER_BYTES_MAX = 8 * 1024;
 const BODY_BYTES_MAX = 64 * 1024;
-const CONNECTIONS_MAX = 64;
+export const CONNECTIONS_MAX = 64;
 const REQUESTS_PER_CONNECTION_MAX = 1_000;
 const COMPONENT_LENGTH_MAX = 512;
 const WAITING_NAMED_MAX = 5;
@@ -194,7 +195,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       maxHeaderSize: HEADER_BYTES_MAX,
     },
   });
-  app.server.maxConnections = CONNECTIONS_MAX;
+  limitConnections(app.server, CONNECTIONS_MAX);
   const { side } = options;
   const paths = side.kind === 'unix' ? [...PATHS, ...COMMAND_PATHS] : PATHS;
   app.addHook('onRequest', async (_request, reply) => {
