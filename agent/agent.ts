@@ -25,8 +25,8 @@ export interface AgentOptions {
   readonly collectors: readonly Collector[];
   /** No kernel wakes: periods alone. */
   readonly polling: boolean;
-  /** Neither reads nor writes the inventory, nor is woken by anything: a single look by a command. */
-  readonly forgetful?: boolean;
+  /** Writes nothing and is woken by nothing: a single look by a command. */
+  readonly lookOnly?: boolean;
   readonly onWorld: (world: World, vitals: Vitals, samples: readonly Sample[]) => void;
   readonly onTrouble: (why: string) => void;
 }
@@ -67,8 +67,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, collectors, onTrouble } = options;
   const startedAt = monotonicNow();
   let wallOffsetMs = Date.now() - startedAt;
-  const remembered = options.forgetful ? [] : await loadInventory(config.stateDir, onTrouble);
-  const inventory = options.forgetful ? undefined : openInventoryFile(config.stateDir, onTrouble);
+  const lookOnly = options.lookOnly === true;
+  const remembered = await loadInventory(config.stateDir, onTrouble, !lookOnly);
+  const inventory = lookOnly ? undefined : openInventoryFile(config.stateDir, onTrouble);
   const probe = openProbe({ ...config, ports: openReadPorts(config) });
   const watches = watchesOf(collectors, config, startedAt);
   let saved = 0;
@@ -99,7 +100,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     options.onWorld(world, vitals(), samples);
   };
   const early: { wakes: readonly KernelWake[]; at: Ms }[] = [];
-  wakes = options.forgetful
+  wakes = lookOnly
     ? NO_WAKES
     : await openWakes({
         roots: config.roots,
@@ -126,13 +127,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   return { loop, vitals, close: () => closeParts(parts) };
 }
 
-/** One complete look at the machine: every source read once, with nothing kept from before. */
+/** One complete look at the machine: every source read once; what an agent remembered is missed if gone. */
 export async function lookOnce(
   options: Pick<AgentOptions, 'config' | 'collectors' | 'onTrouble'>,
 ): Promise<{ readonly picture: World; readonly vitals: Vitals }> {
   const runDir = await mkdtemp(join(tmpdir(), 'nospof-look-'));
   const config = { ...options.config, runDir };
-  const own = { polling: true, forgetful: true, onWorld: () => {} };
+  const own = { polling: true, lookOnly: true, onWorld: () => {} };
   const agent = await startAgent({ ...options, ...own, config });
   try {
     await agent.loop.ready;

@@ -215,7 +215,7 @@ export interface Vitals {
   readonly readyAt: Ms | undefined;
   /**
    * `kernel`: woken by sockets and POLLPRI; `polling`: by periods alone; `once`: a single look by a
-   * command, without an agent and its inventory.
+   * command, without an agent.
    */
   readonly wakeMode: 'kernel' | 'polling' | 'once';
   readonly steps: number;

@@ -45,10 +45,14 @@ async function readText(path: string): Promise<FileText | undefined> {
   }
 }
 
-/** What is remembered. A bad file is set aside first: the next write would put another in its place. */
+/**
+ * What is remembered. A bad file is set aside by who will write: its next write would put another in its
+ * place.
+ */
 export async function loadInventory(
   stateDir: string,
   onTrouble: (why: string) => void,
+  writer = true,
 ): Promise<readonly Remembered[]> {
   const path = join(stateDir, INVENTORY_FILE);
   const read = await readText(path);
@@ -56,9 +60,11 @@ export async function loadInventory(
   const inventory = 'text' in read ? decodeInventory(read.text) : read;
   if ('remembered' in inventory) return inventory.remembered;
   const aside = `${path}.bad`;
+  const kept = writer ? `; kept as ${aside}, starting with none` : '';
   onTrouble(
-    `${path} is no inventory: ${inventory.why}; kept as ${aside}, starting with none: parts that are dead now will not be missed`,
+    `${path} is no inventory: ${inventory.why}${kept}: parts that are dead now will not be missed`,
   );
+  if (!writer) return [];
   await rename(path, aside).catch(() => onTrouble(`${path} could not be set aside`));
   return [];
 }

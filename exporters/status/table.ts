@@ -211,7 +211,7 @@ function banner(view: View, columns: number): Block['lines'] {
   };
   const from =
     view.wakeMode === 'once'
-      ? 'one look without an agent: what is gone for longer is not missed'
+      ? 'one look without an agent: only what an agent once saw is missed'
       : `agent up ${view.uptime}`;
   add('plain', `nospof ${view.version} on ${view.node}, ${view.time}, ${from}`);
   if (view.old !== undefined) {
