@@ -64,7 +64,8 @@ function killGroup({ pid }: ChildProcess): void {
 
 /** Entry of a program that has ended by itself. */
 function ended(code: number | null, signal: string | null, text: string, error: string): Entry {
-  if (code !== null) return { text, status: code };
+  if (code === 0 || (code !== null && error === '')) return { text, status: code };
+  if (code !== null) return { text, status: code, why: error };
   return { errno: 'EIO', why: `killed by ${signal}${error === '' ? '' : `: ${error}`}` };
 }
 

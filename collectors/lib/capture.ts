@@ -8,6 +8,7 @@
  *     errno sys/class/hwmon/hwmon0/fan3_input EIO
  *     command ipmi-sensors 0
  *     | 1,Fan 1,Fan,Nominal,...
+ *     command ipmitool-fans 1 Could not open device
  *
  * A text that does not end in a newline has a line `\` after it. Lines that start with `#` are notes.
  */
@@ -23,7 +24,7 @@ function encodeEntry(key: string, entry: Entry): string[] {
     return [`errno ${key} ${entry.errno}${entry.why === undefined ? '' : ` ${entry.why}`}`];
   }
   const head = key.startsWith(COMMAND)
-    ? `command ${key.slice(COMMAND.length)} ${entry.status ?? 0}`
+    ? ['command', key.slice(COMMAND.length), entry.status ?? 0, entry.why ?? ''].join(' ').trim()
     : `file ${key}`;
   const lines = entry.text.split('\n');
   const tail = lines.at(-1) === '' ? [] : ['\\'];
@@ -51,14 +52,17 @@ function headEntry(line: string): [string, Entry] | undefined {
     return [key, why === undefined ? { errno } : { errno, why }];
   }
   if (verb === 'command') {
-    return [`${COMMAND}${words[0] ?? ''}`, { text: '', status: Number(words[1] ?? '0') }];
+    const [name = '', status = '0', ...why] = words;
+    const entry = { text: '', status: Number(status) };
+    return [`${COMMAND}${name}`, why.length === 0 ? entry : { ...entry, why: why.join(' ') }];
   }
   return undefined;
 }
 
 interface OpenText {
   text: string;
-  status?: number;
+  readonly status?: number;
+  readonly why?: string;
 }
 
 /** Adds a line to the open text; false when the line is not part of one. */

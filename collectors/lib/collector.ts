@@ -60,11 +60,12 @@ export type Wake =
   | { readonly on: 'kmsg' };
 
 /**
- * One thing that was read: its text (a command's also with exit status), a link's target, or the
+ * One thing that was read: its text (a command's also with exit status and, where that is not 0, the
+ * first line of its complaint), a link's target, or the
  * symbolic errno with which it could not be (`ENOENT`, `EIO`, `ETIMEDOUT`, `E2BIG`, `ENODEV`, ...).
  */
 export type Entry =
-  | { readonly text: string; readonly status?: number }
+  | { readonly text: string; readonly status?: number; readonly why?: string }
   | { readonly link: string }
   | { readonly errno: string; readonly why?: string };
 

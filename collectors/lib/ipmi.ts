@@ -149,7 +149,8 @@ function toolRows(
   }
   if (entry.status !== 0) {
     const ended = entry.status === undefined ? 'did not end' : `ended with status ${entry.status}`;
-    return { kind: 'blind', why: `${tool} ${ended}: run it by hand as root to see why` };
+    const said = plain(entry.why) ?? 'run it by hand as root to see why';
+    return { kind: 'blind', why: `${tool} ${ended}: ${said}` };
   }
   const lines = entry.text.split('\n').filter((line) => line.trim() !== '');
   const rows = lines.flatMap((line) => row(line.slice(0, LINE_LENGTH_MAX)) ?? []);
