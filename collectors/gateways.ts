@@ -70,9 +70,9 @@ function judge({ state, method, tries, why, from, address }: Tried): Verdict {
     case 'refused':
       return { health: 'ok' };
     case 'silent':
-      // An IPv4 gateway was asked by ARP as well, which no filter stops. An IPv6 one was not, and many
-      // answer no echo: that silence proves nothing.
-      if (from === 'route' && address.includes(':')) {
+      // The wire was asked as well, which no filter stops: by ARP or neighbour discovery. Where it could
+      // not be, an IPv6 gateway's silence proves nothing, for many answer no echo.
+      if (from === 'route' && address.includes(':') && method === 'icmp') {
         return { health: 'unknown', why: 'no answer to echo requests, which it may filter' };
       }
       return { health: 'failed', why: `no answer by ${method} to ${tries ?? 'any'} tries` };

@@ -143,7 +143,7 @@ t.test('a gateway on a real link', async (t) => {
   // The kernel's table still holds the gateway; the wire does not.
   t.match(ip('netns', 'exec', NODE, 'cat', '/proc/net/arp'), /10\.231\.0\.2 .* 0x2 /u);
   t.match(judged(readThere()), {
-    readings: [{ health: 'failed', why: /no answer by icmp to 3 tries/u }],
+    readings: [{ health: 'failed', why: /no answer by arp to 3 tries/u }],
   });
   ip('-n', FAR, 'addr', 'add', '10.231.0.2/24', 'dev', 'gw0');
   t.match(judged(readThere()), { readings: [{ health: 'ok' }] }, 'and back');
@@ -154,6 +154,31 @@ t.test('a gateway on a real link', async (t) => {
 
   ip('-n', NODE, 'route', 'del', 'default');
   t.match(judged(readThere()), { kind: 'none', why: /no default route/u });
+});
+
+t.test('an IPv6 gateway that filters echo is asked on the wire', async (t) => {
+  t.teardown(removeNamespaces);
+  makeNamespaces();
+  ip('-n', NODE, 'route', 'del', 'default');
+  const [, linkLocal = ''] =
+    /inet6 (fe80:[0-9a-f:]+)/u.exec(ip('-n', FAR, '-6', 'addr', 'show', 'gw0')) ?? [];
+  sysctl(FAR, 'net.ipv6.icmp.echo_ignore_all=1');
+  for (const gateway of ['fd31::2', linkLocal]) {
+    ip('-n', NODE, '-6', 'route', 'add', 'default', 'via', gateway, 'dev', 'up0');
+    t.match(lines(readThere()), [{ state: 'answered', method: 'ndp' }], gateway);
+    t.match(judged(readThere()), { readings: [{ health: 'ok', facts: { by: 'ndp' } }] });
+    ip('-n', NODE, '-6', 'route', 'del', 'default');
+  }
+  ip('-n', NODE, '-6', 'route', 'add', 'default', 'via', 'fd31::2', 'dev', 'up0');
+  t.match(
+    judged(readThere([], { calls: 'node' })),
+    { readings: [{ component: 'gateway/fd31::2@up0' }] },
+    'without koffi it says what it can',
+  );
+  ip('-n', FAR, 'addr', 'del', 'fd31::2/64', 'dev', 'gw0');
+  t.match(judged(readThere()), {
+    readings: [{ health: 'failed', why: /no answer by ndp to 3 tries/u }],
+  });
 });
 
 t.test('loopback: open and closed ports, with koffi and without', async (t) => {

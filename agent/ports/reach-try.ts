@@ -1,6 +1,6 @@
 /**
- * One attempt to get a word out of one address: ICMP echo (RFC 792, 4443) and TCP connect; ARP stands
- * beside, in `reach-arp.ts`. A lost packet is doubt: three questions before `silent`. Replies are
+ * One attempt to get a word out of one address: ICMP echo (RFC 792, 4443) and TCP connect; ARP and
+ * neighbour discovery stand beside, in `reach-arp.ts` and `reach-ndp.ts`. A lost packet is doubt: three questions before `silent`. Replies are
  * looked for at growing intervals on a non-blocking socket: no thread waits, and a reply that came
  * while this process was held up is still found, because the last look follows the last wait.
  */
@@ -20,7 +20,7 @@ import {
   sourceBytes,
 } from './reach-socket.ts';
 
-export type Method = 'icmp' | 'tcp' | 'arp';
+export type Method = 'icmp' | 'tcp' | 'arp' | 'ndp';
 /** `refused` proves life as `answered` does; `error` proves nothing: we could not try. */
 export type State = 'answered' | 'refused' | 'silent' | 'unreachable' | 'error';
 
@@ -47,7 +47,7 @@ const LOOKS_MS = [1, 1, 2, 4, 8, 16, 32] as const;
 const LOOK_MS_MAX = 50;
 const IPPROTO_ICMP = 1;
 const IPPROTO_TCP = 6;
-const IPPROTO_ICMPV6 = 58;
+export const IPPROTO_ICMPV6 = 58;
 const SOL_RAW = 255;
 const PACKET_BYTES_MAX = 256;
 /** Packets taken from a socket at one look: others' replies reach a raw socket too. */
@@ -173,13 +173,12 @@ function echoSequence(packet: Buffer, isV4: boolean, isRaw: boolean, nonce: Buff
   return message.subarray(8, ECHO_BYTES).equals(nonce) ? message.readUInt16BE(6) : -1;
 }
 
-/** A raw socket sees every ICMP packet of the machine: let only echo replies through. */
-function filterReplies(net: Net, fd: number, isV4: boolean): void {
+/** A raw socket sees every ICMP packet of the machine: let only one type through. */
+export function letThrough(net: Net, fd: number, isV4: boolean, type: number): void {
   const filter = Buffer.alloc(isV4 ? 4 : 32, 0xff);
-  const reply = isV4 ? 0 : 129;
   // A set bit blocks its type; words are in the machine's byte order.
   const words = new Uint32Array(filter.buffer, filter.byteOffset, filter.length / 4);
-  words[reply >> 5] = ~(1 << (reply & 31));
+  words[type >> 5] = ~(1 << (type & 31));
   net.setOption(fd, isV4 ? SOL_RAW : IPPROTO_ICMPV6, 1, filter);
 }
 
@@ -196,7 +195,7 @@ export function tryIcmp(net: Net, { address, link, signal }: Attempt): Promise<A
     return net.open(family, SOCK_RAW, protocol);
   };
   return withSocket(net, 'icmp', open, link, (fd) => {
-    if (isRaw) filterReplies(net, fd, isV4);
+    if (isRaw) letThrough(net, fd, isV4, isV4 ? 0 : 129);
     const nonce = randomBytes(ECHO_BYTES - 8);
     const id = nonce.readUInt16BE(0);
     // A raw socket takes no port; a ping socket ignores it.

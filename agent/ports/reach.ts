@@ -9,6 +9,7 @@ import type { Entry } from '../../collectors/lib/collector.ts';
 import type { ReachTarget, Roots } from '../../rules/config.ts';
 import type { ReadPort } from './port.ts';
 import { tryArp } from './reach-arp.ts';
+import { tryNdp } from './reach-ndp.ts';
 import { tryPlainGateway, tryPlainTcp, tryTable } from './reach-plain.ts';
 import { type DefaultRoute, defaultRoutes } from './reach-routes.ts';
 import { type Net, openNet } from './reach-socket.ts';
@@ -67,29 +68,32 @@ function shownRtt(rtts: Map<string, Rtt>, key: string, rttMs: number): number {
   return rtt.shownMs;
 }
 
-/** The first that proves life; when none does, what the first one said. */
+/** The first that proves life; when none does, the second if it was silence as well, else the first. */
 async function firstProof(answers: readonly [Promise<Answer>, Promise<Answer>]): Promise<Answer> {
   const proofs = answers.map(async (pending) => {
     const answer = await pending;
     if (answer.state !== 'answered') throw new Error(answer.state);
     return answer;
   });
-  return Promise.any(proofs).catch(() => answers[0]);
+  return Promise.any(proofs).catch(async () => {
+    const [echo, wire] = await Promise.all(answers);
+    return wire.state === 'silent' && echo.state === 'silent' ? wire : echo;
+  });
 }
 
 /**
  * A gateway that answers no echo may be told not to: when the first echo is not answered, the wire is
- * asked by ARP beside the next ones. IPv6 has no such second way here.
+ * asked by ARP or neighbour discovery beside the next ones.
  */
 async function tryGateway(net: Net, attempt: Attempt): Promise<Answer> {
   const done = new AbortController();
   const signal = AbortSignal.any([attempt.signal, done.signal]);
   try {
     const icmp = tryIcmp(net, { ...attempt, signal });
-    if (attempt.address.includes(':')) return await icmp;
     const early = await Promise.race([icmp, sleep(TRY_MS)]);
     if (early?.state === 'answered') return early;
-    return await firstProof([icmp, tryArp(net, { ...attempt, signal })]);
+    const ask = attempt.address.includes(':') ? tryNdp : tryArp;
+    return await firstProof([icmp, ask(net, { ...attempt, signal })]);
   } finally {
     done.abort();
   }
@@ -104,6 +108,8 @@ function tryNative(net: Net, job: Job, attempt: Attempt): Promise<Answer> {
       return tryTcp(net, attempt);
     case 'arp':
       return tryArp(net, attempt);
+    case 'ndp':
+      return tryNdp(net, attempt);
   }
 }
 
@@ -137,7 +143,7 @@ interface ReachOptions {
  * `link`, `port`, `method`, `metric`, `rank`, `state` (`answered`, `refused`, `silent`, `unreachable`,
  * `error`), `rttMs`, `tries`, `why`. No line: nothing to try. The errno of an unreadable routing table
  * is the answer's own, because a route that cannot be seen is not a route that is gone. One read takes
- * 1.4 s at most, with a gateway that answers neither echo nor ARP; a few milliseconds as a rule.
+ * 1.4 s at most, with a gateway that answers neither echo nor the link; a few milliseconds as a rule.
  */
 export function openReach(options: ReachOptions): ReadPort<{ readonly kind: 'reach' }> {
   const { roots, targets } = options;
