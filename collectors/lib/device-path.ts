@@ -6,6 +6,8 @@
  */
 import { type ComponentId, componentId } from '../../rules/model.ts';
 import type { Read, Snapshot } from './collector.ts';
+import { linkId } from './links.ts';
+import { LOCAL_LINK_READS, localLink } from './local-link.ts';
 import { word } from './snapshot.ts';
 
 /** What `blockDevice` looks into beside the device's own link. */
@@ -21,6 +23,7 @@ export const TRANSPORT_READS: readonly Read[] = [
     glob: 'class/iscsi_connection/*/{persistent_address,persistent_port}',
     still: true,
   },
+  ...LOCAL_LINK_READS,
 ];
 
 export interface BlockDevice {
@@ -38,6 +41,8 @@ export interface BlockDevice {
   readonly host: string | undefined;
   /** Far end of the cable: `fc-0x5006...`, `iscsi-10.0.0.1:3260-iqn...`. */
   readonly port: string | undefined;
+  /** Network link that a software iSCSI path leaves by: `eth2`. */
+  readonly link: string | undefined;
   /** SAS expanders between, by address. */
   readonly expanders: readonly string[];
   /** WWID when the device is a multipath map. */
@@ -137,6 +142,7 @@ export function blockDevice(
   const [segments, partition] = split(all.slice(start + 1));
   const diskName = segments.at(-1) ?? '';
   const pci = segments.findLast((segment) => PCI.test(segment));
+  const host = first(segments, /^host\d+$/u);
   const port = targetPort(snapshot, segments);
   const below = unit(segments, port);
   const platform = pci === undefined ? controllerOf(segments) : undefined;
@@ -151,8 +157,9 @@ export function blockDevice(
     kernelName: all.at(-1) ?? '',
     pci,
     platform,
-    host: first(segments, /^host\d+$/u),
+    host,
     port,
+    link: pci === undefined ? localLink(snapshot, host) : undefined,
     expanders: segments
       .filter((segment) => /^expander-\d+(:\d+)+$/u.test(segment))
       .map((expander) => sasAddress(snapshot, expander))
@@ -166,7 +173,7 @@ export function cardOf(pci: string): ComponentId {
   return componentId('card', pci.replace(/\.[0-7]$/u, ''));
 }
 
-/** What a path to storage needs: card, function, expanders, target port. Only what is known is named. */
+/** What a path to storage needs: card, function, link, expanders, target port. Only what is known is named. */
 export function pathNeeds(device: BlockDevice | undefined): readonly ComponentId[] {
   if (device === undefined) return [];
   const needs: ComponentId[] = [];
@@ -177,6 +184,7 @@ export function pathNeeds(device: BlockDevice | undefined): readonly ComponentId
     needs.push(componentId('controller', device.platform));
   }
   for (const expander of device.expanders) needs.push(componentId('expander', `sas-${expander}`));
+  if (device.link !== undefined) needs.push(linkId(device.link));
   if (device.port !== undefined) needs.push(componentId('port', device.port));
   return needs;
 }
