@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { cacheAt, DEFAULT_CACHE } from './host/files.ts';
+import { makeImage } from './host/image.ts';
 import { makeInitramfs } from './host/initramfs.ts';
 import { prepare } from './host/prepare.ts';
 import { clearKilled, openRunFolder } from './host/run-folder.ts';
@@ -101,7 +102,8 @@ async function main(): Promise<number> {
   const { kernel, accel } = prepared;
   for (const line of clearKilled(cache)) process.stderr.write(`lab: ${line}\n`);
   const run = openRunFolder(cache);
-  const host: Host = { kernel, accel, initramfs: makeInitramfs(cache, kernel), run };
+  const initramfs = makeInitramfs(cache, kernel);
+  const host: Host = { kernel, accel, initramfs, image: makeImage(cache), run };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => void run.close().finally(() => process.exit(130)));
   }

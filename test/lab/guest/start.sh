@@ -15,6 +15,7 @@ for word in $(cat /proc/cmdline); do
   case $word in
     lab.name=*) hostname "${word#lab.name=}" ;;
     lab.modules=*) modules=${word#lab.modules=} ;;
+    lab.root=*) root=${word#lab.root=} ;;
     lab.node=*) node=${word#lab.node=} ;;
     lab.agent=*) agent=${word#lab.agent=} ;;
   esac
@@ -25,6 +26,12 @@ ln -s /dev/null /run/udev/rules.d/80-net-setup-link.rules
 rm -f /.dockerenv
 mount --bind "$modules" /lib/modules
 ip link set lo up
+# Node, the build and its packages, from the disk image instead of through 9p.
+mkdir -p /mnt/programs
+mount -t ext4 -o ro,noatime /dev/vda /mnt/programs
+mount --bind /mnt/programs/dist "$root/dist"
+mount --bind /mnt/programs/node_modules "$root/node_modules"
+mount --bind /mnt/programs/node "$node"
 /lib/systemd/systemd-udevd --daemon
 "$node" "$agent"
 echo o >/proc/sysrq-trigger

@@ -21,7 +21,15 @@ import { gzipSync } from 'node:zlib';
 import { type Cache, DATA } from './files.ts';
 import { type Kernel, modulesFor } from './prepare.ts';
 
-const MODULES = ['virtio_pci', '9pnet_virtio', '9p', 'overlay', 'virtio_console'];
+const MODULES = [
+  'virtio_pci',
+  '9pnet_virtio',
+  '9p',
+  'overlay',
+  'virtio_console',
+  'virtio_blk',
+  'ext4',
+];
 const APPLETS = ['sh', 'mount', 'umount', 'insmod', 'mkdir', 'cat', 'switch_root'];
 
 function busyboxPath(): string {

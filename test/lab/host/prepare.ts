@@ -10,8 +10,10 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Cache } from './files.ts';
@@ -21,7 +23,9 @@ const NEEDED: readonly (readonly [string, string])[] = [
   ['qemu-system-x86_64', 'qemu-system-x86'],
   ['busybox', 'busybox-static'],
   ['cpio', 'cpio'],
+  ['mke2fs', 'e2fsprogs'],
   ['depmod', 'kmod'],
+  ['xz', 'xz-utils'],
   ['udevadm', 'udev'],
   ['iscsiadm', 'open-iscsi'],
   ['multipathd', 'multipath-tools'],
@@ -33,6 +37,9 @@ const NEEDED: readonly (readonly [string, string])[] = [
   ['ip', 'iproute2'],
   ['setpriv', 'util-linux'],
 ];
+const PLAIN = 'vmlinux';
+const XZ_MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
+const ELF_MAGIC = Buffer.from('\x7fELF', 'latin1');
 const INSTALL_MS = 600_000;
 
 export interface Kernel {
@@ -93,7 +100,24 @@ function kernelIn(folder: string): Kernel | undefined {
   const modules = join(base, 'lib/modules');
   const [version] = readdirSync(modules);
   if (version === undefined) return undefined;
-  return { version, image: join(folder, `boot/vmlinuz-${version}`), base, modules };
+  const plain = join(folder, PLAIN);
+  const image = existsSync(plain) ? plain : join(folder, `boot/vmlinuz-${version}`);
+  return { version, image, base, modules };
+}
+
+/**
+ * The kernel without its compression, which the machine would undo itself, four seconds at every boot.
+ * A kernel that is not packed in this way (Documentation/x86/boot, payload) is used as it is.
+ */
+function unpackImage(made: Kernel, folder: string): void {
+  const image = readFileSync(made.image);
+  const from = image.indexOf(XZ_MAGIC);
+  if (from < 0) return;
+  const { status, stdout } = spawnSync('xz', ['-dc', '--single-stream'], {
+    input: image.subarray(from),
+    maxBuffer: 512 << 20,
+  });
+  if (status === 0 && stdout.indexOf(ELF_MAGIC) === 0) writeFileSync(join(folder, PLAIN), stdout);
 }
 
 /** The folder gets its name only when it is complete, so that a killed run leaves no half of it. */
@@ -113,6 +137,7 @@ function unpackKernel(cache: Cache, ci: boolean): Kernel {
   const made = kernelIn(half);
   if (made === undefined) throw new Error(`${name} holds no kernel`);
   run(['depmod', '-b', made.base, made.version]);
+  unpackImage(made, half);
   renameSync(half, cache.kernel);
   rmSync(join(cache.download, file), { force: true });
   return unpackKernel(cache, false);

@@ -6,7 +6,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { freePort } from '../host/loopback.ts';
 import { modprobe, type Node, type Part, type Plan, until } from './part.ts';
 
 interface Sensor {
@@ -67,15 +67,6 @@ function commands(): string {
 
 function set(sensor: number, bit: number, value: 0 | 1): string {
   return `sensor_set_bit 0x20 0 ${sensor} ${bit} ${value} 0`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 const simulators = new Map<string, ChildProcess>();

@@ -6,7 +6,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DATA, DIST } from '../host/files.ts';
+import { DATA, DIST, ROOT } from '../host/files.ts';
 import type { Kernel } from '../host/prepare.ts';
 import type { RunFolder } from '../host/run-folder.ts';
 import { type Guest, openChannel } from './channel.ts';
@@ -20,6 +20,8 @@ export interface Host {
   readonly kernel: Kernel;
   readonly accel: 'kvm' | 'tcg';
   readonly initramfs: string;
+  /** Disk image with Node, the build and its packages. */
+  readonly image: string;
   readonly run: RunFolder;
 }
 
@@ -41,12 +43,16 @@ export interface Vm {
   readonly cutPower: () => void;
 }
 
-function argvOf({ kernel, accel, initramfs, run }: Host, spec: VmSpec): [string, ...string[]] {
+function argvOf(
+  { kernel, accel, initramfs, image, run }: Host,
+  spec: VmSpec,
+): [string, ...string[]] {
   const words = [
     'console=ttyS0 quiet loglevel=4 mitigations=off panic=-1 net.ifnames=0 nokaslr',
     `lab.name=${spec.name}`,
     `lab.start=${join(DATA, 'guest/start.sh')}`,
     `lab.modules=${kernel.modules}`,
+    `lab.root=${ROOT}`,
     `lab.node=${process.execPath}`,
     `lab.agent=${join(DIST, 'test/lab/guest/agent.js')}`,
   ];
@@ -54,13 +60,16 @@ function argvOf({ kernel, accel, initramfs, run }: Host, spec: VmSpec): [string,
   const at = (name: string): string => run.file(`${spec.name}.${name}`);
   return [
     'qemu-system-x86_64',
-    ...['-name', spec.name, '-machine', 'q35', ...engine],
+    ...['-name', spec.name, '-machine', 'q35', '-bios', 'qboot.rom', ...engine],
     ...['-cpu', accel === 'kvm' ? 'host' : 'Nehalem', '-smp', '2', '-m', String(spec.memoryMb)],
     ...['-nodefaults', '-display', 'none', '-no-reboot'],
     ...['-kernel', kernel.image, '-initrd', initramfs, '-append', words.join(' ')],
     '-fsdev',
     'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap',
     ...['-device', 'virtio-9p-pci,fsdev=root,mount_tag=root'],
+    '-blockdev',
+    `driver=file,node-name=programs,filename=${image},read-only=on`,
+    ...['-device', 'virtio-blk-pci,drive=programs'],
     ...['-serial', `file:${at('console')}`],
     ...['-qmp', `unix:${at('qmp')},server=on,wait=off`],
     ...['-chardev', `socket,id=lab,path=${at('lab')},server=on,wait=off`],

@@ -1,0 +1,104 @@
+/**
+ * A disk image of what the machines run most: Node, the build and the packages it needs. Read through
+ * 9p, file by file, these took as long to load as to run. It is mounted over the same paths, named by
+ * what is in it, and an image that has not been used for a day is removed.
+ */
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
+import { extname, join } from 'node:path';
+import { type Cache, DIST, ROOT } from './files.ts';
+import { run } from './prepare.ts';
+
+const UNUSED_MS = 24 * 3_600_000;
+const LOCK = join(ROOT, 'package-lock.json');
+/** What no program reads at run time. */
+const LEFT_OUT = new Set(['.map', '.md', '.h', '.c', '.cc', '.cpp']);
+/** Room for the tables of the file system, beyond a twentieth of the files. */
+const SPARE_MB = 16;
+
+function filesBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+}
+
+function nameOf(): string {
+  const hash = createHash('sha256').update(readFileSync(LOCK)).update(process.execPath);
+  hash.update(String(statSync(process.execPath).mtimeMs));
+  for (const name of filesBelow(DIST)) {
+    const { mtimeMs, size } = statSync(join(DIST, name));
+    hash.update(`${name} ${mtimeMs} ${size}\n`);
+  }
+  return `programs-${hash.digest('hex').slice(0, 16)}.ext4`;
+}
+
+/** Folders of the packages that are installed and not only for development. */
+function packages(): readonly string[] {
+  const lock = JSON.parse(readFileSync(LOCK, 'utf8')) as {
+    readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([path, { dev }]) => path !== '' && dev !== true && existsSync(join(ROOT, path)))
+    .map(([path]) => path)
+    .sort();
+}
+
+function stage(folder: string): void {
+  const filter = (path: string): boolean =>
+    !LEFT_OUT.has(extname(path)) && !path.endsWith('.d.ts') && !path.endsWith('.d.cts');
+  for (const path of ['dist', ...packages()]) {
+    cpSync(join(ROOT, path), join(folder, path), { recursive: true, dereference: true, filter });
+  }
+  copyFileSync(process.execPath, join(folder, 'node'));
+}
+
+function sizeMb(folder: string): number {
+  let bytes = 0;
+  let files = 0;
+  for (const name of filesBelow(folder)) {
+    bytes += Math.ceil(statSync(join(folder, name)).size / 4096) * 4096;
+    files += 1;
+  }
+  return Math.ceil((bytes * 1.05 + files * 256) / (1 << 20)) + SPARE_MB;
+}
+
+function removeUnused(cache: Cache): void {
+  for (const name of readdirSync(cache.folder)) {
+    const path = join(cache.folder, name);
+    if (name.startsWith('programs') && Date.now() - statSync(path).mtimeMs > UNUSED_MS) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
+export function makeImage(cache: Cache): string {
+  removeUnused(cache);
+  const made = join(cache.folder, nameOf());
+  if (existsSync(made)) {
+    const now = new Date();
+    utimesSync(made, now, now);
+    return made;
+  }
+  const folder = join(cache.folder, `programs.${process.pid}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  try {
+    stage(folder);
+    const half = `${made}.${process.pid}`;
+    const how = ['-q', '-t', 'ext4', '-O', '^has_journal', '-E', 'root_owner=0:0', '-m', '0'];
+    run(['mke2fs', ...how, '-d', folder, half, `${sizeMb(folder)}m`]);
+    renameSync(half, made);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return made;
+}
