@@ -34,8 +34,19 @@ export interface Alarm {
   readonly shadow: boolean;
   /** Rises with each change of state, severity or muting: receivers tell old news by it. */
   readonly sequence: number;
+  /** What the condition says now. While that is not known the alarm neither rises nor clears. */
+  readonly holds: boolean | 'unknown';
+  /** The last that was known of it. */
+  readonly held: boolean;
+  /** Since when `held` is what it is; time in which it was not known is left out. */
+  readonly heldSince: Ms;
+  readonly unknownSince: Ms | undefined;
+  /** Value of the rule's `unchanged`, in words. */
+  readonly steady: string | undefined;
   /** Times the condition became true inside the rule's window, oldest first. */
   readonly onsets: readonly Ms[];
+  /** What has to be taken back when it clears, latest last. */
+  readonly undo: readonly Undo[];
   /** Where it stands on the rule's ladder. */
   readonly rung: Rung;
 }
@@ -47,6 +58,13 @@ export type Rung =
   /** Refused by a guard that may later say yes. */
   | { readonly kind: 'refused'; readonly index: number; readonly guard: Guard }
   | { readonly kind: 'exhausted' };
+
+/** A deed that was done, or may have been, and can be taken back. */
+export interface Undo {
+  readonly action: ActionId;
+  readonly deed: Deed;
+  readonly before: Readonly<Record<string, string>>;
+}
 
 export const GUARDS = [
   'maintenance',
@@ -69,7 +87,7 @@ export type Guard = (typeof GUARDS)[number];
 export type Order =
   | Deed
   | { readonly kind: 'start' | 'stop' | 'kill'; readonly service: ServiceId }
-  | { readonly kind: 'undo'; readonly action: ActionId; readonly deed: Deed };
+  | ({ readonly kind: 'undo' } & Undo);
 
 /** Why an action was ordered, a refusal made, a service moved: enough to be told to a person. */
 export interface Because {
@@ -99,6 +117,12 @@ export interface Outcome {
   readonly evidence: string;
   /** What an undo needs to know (the values before), as the effect wrote it down. */
   readonly before?: Readonly<Record<string, string>>;
+}
+
+/** An action that has come to its end in this step. */
+export interface Ended {
+  readonly action: Action;
+  readonly outcome: Outcome;
 }
 
 /** Starts, stops, remedies and fences are held back under a lease; sight and alarms are not. */

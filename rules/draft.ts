@@ -3,7 +3,7 @@
  * belong to it until the step closes; nothing outside a step ever sees a draft.
  */
 import type { Judgement } from './config.ts';
-import type { Action, Alarm, Decision, Maintenance } from './decision.ts';
+import type { Action, Alarm, Decision, Ended, Maintenance } from './decision.ts';
 import type { ComponentId, Ms, SourceId } from './model.ts';
 import type { Service } from './service.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type Seen,
   type Slot,
   type SourceState,
+  type Spent,
   type World,
 } from './world.ts';
 
@@ -36,6 +37,10 @@ export interface Draft {
   actions: readonly Action[];
   actionCount: number;
   readonly decisions: Decision[];
+  /** Actions that came to their end in this step, by outcome or by deadline. */
+  ended: readonly Ended[];
+  spent: readonly Spent[];
+  late: World['late'];
   dueAt: Ms | undefined;
 }
 
@@ -58,6 +63,9 @@ export function openDraft(world: World, now: Ms): Draft {
     actions: world.actions,
     actionCount: world.actionCount,
     decisions: [],
+    ended: [],
+    spent: world.spent,
+    late: world.late,
     dueAt: undefined,
   };
 }

@@ -24,7 +24,10 @@ export interface Budget {
 
 /** What a remedy does. `$subject` in a target stands for the subject of the alarm. */
 export type Deed =
-  /** Told to people through every sink; succeeds when one of them took it. */
+  /**
+   * Told to people through every sink; succeeds when one of them took it. The ladder does not wait for it.
+   * Undone (`undo`) when the alarm clears: people are told that it is over.
+   */
   | { readonly kind: 'notify' }
   | { readonly kind: 'restart'; readonly service: string }
   /** Less power drawn; undone when the alarm clears. The values are what the machine offers, best first. */
@@ -54,6 +57,11 @@ export interface Rule {
   readonly condition: string;
   /** The condition must hold so long before the alarm is raised. */
   readonly forMs: number;
+  /**
+   * CEL whose value must stay the same meanwhile: when it changes, the hold begins anew. For what ought to
+   * move, such as the progress of a rebuild. Not known counts as one more value.
+   */
+  readonly unchanged?: string;
   /** And must be false so long before it is cleared. */
   readonly keepForMs: number;
   /** Raised only when the condition became true so often within the time. */

@@ -4,6 +4,7 @@
  * and inbox give the same world again, on any machine.
  */
 import { absorb, decay } from './absorb.ts';
+import { endActions } from './act.ts';
 import { assess } from './assess.ts';
 import type { Judgement } from './config.ts';
 import { openDraft } from './draft.ts';
@@ -40,12 +41,16 @@ function waiting(spec: SourceSpec, now: Ms): SourceState {
   };
 }
 
-/** The world before the first reading: only what the inventory remembers, and that unknown. */
+/**
+ * The world before the first reading: only what the inventory remembers, and that unknown. `era` is
+ * NODE-BOOT-START, what the names of actions begin with, so that none is ever used twice.
+ */
 export function emptyWorld(
   now: Ms,
   specs: readonly SourceSpec[],
   judgement: Judgement,
   inventory: readonly Remembered[],
+  era = 'node',
 ): World {
   const slots = inventory.map((remembered) => ({
     id: remembered.id,
@@ -74,6 +79,9 @@ export function emptyWorld(
     maintenance: [],
     actions: [],
     decisions: [],
+    era,
+    spent: [],
+    late: undefined,
     actionCount: 0,
     dueAt: undefined,
   };
@@ -86,6 +94,7 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   const draft = openDraft(world, now);
   for (const input of inbox) absorb(draft, input);
   decay(draft);
+  endActions(draft);
   const assessed = assess(draft);
   const states = [...draft.sources.values()];
   return {
@@ -103,6 +112,9 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
     maintenance: draft.maintenance,
     actions: draft.actions,
     decisions: draft.decisions,
+    era: world.era,
+    spent: draft.spent,
+    late: draft.late,
     actionCount: draft.actionCount,
     dueAt: draft.dueAt,
   };

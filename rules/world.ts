@@ -4,7 +4,7 @@
  * objects) and holds no judgement. Everything here is plain data: it can be saved, sent and compared.
  */
 import type { Judgement } from './config.ts';
-import type { Action, ActionId, Decision, OperatorWord, Outcome } from './decision.ts';
+import type { Action, ActionId, AlarmId, Decision, OperatorWord, Outcome } from './decision.ts';
 import type {
   Advice,
   Component,
@@ -137,6 +137,14 @@ export interface GroupShape {
   readonly preference: readonly ComponentId[];
 }
 
+/** A remedy that was ordered. Outlives its alarm, which may come back. */
+export interface Spent {
+  readonly at: Ms;
+  readonly alarm: AlarmId;
+  readonly rung: number;
+  readonly notice: boolean;
+}
+
 export interface World extends Picture {
   readonly judgement: Judgement;
   readonly sources: ReadonlyMap<SourceId, SourceState>;
@@ -153,6 +161,12 @@ export interface World extends Picture {
   readonly actions: readonly Action[];
   /** Of this step alone: what the agent has to do and to write down. */
   readonly decisions: readonly Decision[];
+  /** `NODE-BOOT`: what the names of actions begin with. */
+  readonly era: string;
+  /** Remedies ordered lately, oldest first: what budgets and the storm guard count. */
+  readonly spent: readonly Spent[];
+  /** The agent's latest lateness that was worth telling. */
+  readonly late: { readonly at: Ms; readonly lateMs: number } | undefined;
   /** Numbers actions; never goes back. */
   readonly actionCount: number;
   /** When a step would next decide something by time alone (a hold, a delay, a deadline). */
