@@ -8,6 +8,7 @@ import { assess } from './assess.ts';
 import type { Judgement } from './config.ts';
 import { openDraft } from './draft.ts';
 import type { Ms, SourceId } from './model.ts';
+import { moveServices } from './services.ts';
 import {
   type Input,
   NO_MEMORY,
@@ -85,6 +86,7 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   if (now < world.at) throw new Error(`time ran backwards: ${world.at} to ${now}`);
   const draft = openDraft(world, now);
   for (const input of inbox) absorb(draft, input);
+  moveServices(draft);
   decay(draft);
   const assessed = assess(draft);
   const states = [...draft.sources.values()];
