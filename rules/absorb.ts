@@ -206,6 +206,7 @@ export function absorb(draft: Draft, input: Input): void {
     case 'service':
     case 'outcome':
     case 'word':
+    case 'resume':
     case 'late':
       draft.told.push(input);
       break;

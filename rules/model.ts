@@ -6,6 +6,8 @@
 import type { Alarm, Maintenance } from './decision.ts';
 import type { Service } from './service.ts';
 
+export { SERVICE_STATES } from './service.ts';
+
 /** Monotonic milliseconds (CLOCK_MONOTONIC). Never wall-clock time, never comparable across nodes. */
 export type Ms = number & { readonly unit: 'ms' };
 /** Stable identity of a component: `fan/pci-0000:00:1f.3/2`. Never holds hwmonN or a bare sdX. */

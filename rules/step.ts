@@ -9,6 +9,7 @@ import { assess } from './assess.ts';
 import type { Judgement } from './config.ts';
 import { openDraft } from './draft.ts';
 import type { Ms, SourceId } from './model.ts';
+import { moveServices } from './services.ts';
 import {
   type Input,
   NO_MEMORY,
@@ -93,6 +94,7 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   if (now < world.at) throw new Error(`time ran backwards: ${world.at} to ${now}`);
   const draft = openDraft(world, now);
   for (const input of inbox) absorb(draft, input);
+  moveServices(draft);
   decay(draft);
   endActions(draft);
   const assessed = assess(draft);

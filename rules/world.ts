@@ -19,7 +19,7 @@ import type {
   Sight,
   SourceId,
 } from './model.ts';
-import type { ServiceId, ServiceSeen } from './service.ts';
+import type { RememberedService, ServiceId, ServiceSeen } from './service.ts';
 
 /** Everything the core is ever told. */
 export type Input =
@@ -45,6 +45,12 @@ export type Input =
       readonly action: ActionId;
       readonly at: Ms;
       readonly outcome: Outcome;
+    }
+  /** What was kept of services when the agent last ran; told once, before anything is seen of them. */
+  | {
+      readonly kind: 'resume';
+      readonly at: Ms;
+      readonly services: readonly RememberedService[];
     }
   | { readonly kind: 'word'; readonly at: Ms; readonly word: OperatorWord }
   /** The agent's own lateness since the last one: it withdraws the right to act. */
