@@ -7,6 +7,7 @@ import { absorb, decay } from './absorb.ts';
 import { assess } from './assess.ts';
 import type { Judgement } from './config.ts';
 import { openDraft } from './draft.ts';
+import { maintain } from './maintenance.ts';
 import type { Ms, SourceId } from './model.ts';
 import {
   type Input,
@@ -86,6 +87,7 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   const draft = openDraft(world, now);
   for (const input of inbox) absorb(draft, input);
   decay(draft);
+  maintain(draft);
   const assessed = assess(draft);
   const states = [...draft.sources.values()];
   return {
