@@ -162,6 +162,8 @@ export type Decision =
       readonly kind: 'maintenance';
       readonly lease: Maintenance;
       readonly change: 'begun' | 'ended';
+      /** Who ended it; left out when its time ran out. */
+      readonly by?: string;
     };
 
 /** What an operator may tell the core. `by` is who, as far as the socket can tell. */

@@ -8,6 +8,7 @@ import { endActions } from './act.ts';
 import { assess } from './assess.ts';
 import type { Judgement } from './config.ts';
 import { openDraft } from './draft.ts';
+import { maintain } from './maintenance.ts';
 import type { Ms, SourceId } from './model.ts';
 import { moveServices } from './services.ts';
 import {
@@ -94,6 +95,7 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   if (now < world.at) throw new Error(`time ran backwards: ${world.at} to ${now}`);
   const draft = openDraft(world, now);
   for (const input of inbox) absorb(draft, input);
+  maintain(draft);
   moveServices(draft);
   decay(draft);
   endActions(draft);
