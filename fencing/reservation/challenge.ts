@@ -6,6 +6,7 @@
 import type { Answer } from './answer.ts';
 import {
   actedClaim,
+  blindClaim,
   type ClaimMemory,
   type ClaimResult,
   claimOf,
@@ -92,7 +93,7 @@ function acted(memory: ChallengeMemory, request: WriteRequest, answer: Answer): 
 
 export const challengePolicy: Policy<ChallengeMemory, ChallengeResult> = {
   decide,
-  blind: () => undefined,
+  blind: (_memory, _nowMs, blind) => blindClaim(blind),
   acted,
 };
 

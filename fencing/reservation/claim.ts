@@ -5,7 +5,7 @@
  */
 import { type Answer, answerText } from './answer.ts';
 import type { Key } from './key.ts';
-import type { Move, Policy, View } from './machine.ts';
+import type { Blind, Move, Policy, View } from './machine.ts';
 import { OWN_TYPE, type WriteRequest } from './request.ts';
 import { type Path, peersIn, standingOf, strangersIn } from './table.ts';
 
@@ -140,8 +140,13 @@ export function actedClaim(
   return { ...memory, trouble: `${request.ask}: ${answerText(answer)}` };
 }
 
+/** A device that has no reservations will not have them later. */
+export function blindClaim({ why, unsupported }: Blind): ClaimMove | undefined {
+  return unsupported ? refuse(`it has no persistent reservations: ${why}`) : undefined;
+}
+
 export const claimPolicy: Policy<ClaimMemory, ClaimResult> = {
   decide: decideClaim,
-  blind: () => undefined,
+  blind: (_memory, _nowMs, blind) => blindClaim(blind),
   acted: actedClaim,
 };

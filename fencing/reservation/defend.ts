@@ -6,7 +6,7 @@
 import { type Answer, answerText } from './answer.ts';
 import { pathMove, preemptOn, registerOn, usablePath } from './claim.ts';
 import type { Key } from './key.ts';
-import type { Move, Policy, View } from './machine.ts';
+import type { Blind, Move, Policy, View } from './machine.ts';
 import { OWN_TYPE, type WriteRequest } from './request.ts';
 import { type Path, peersIn, standingOf } from './table.ts';
 
@@ -113,7 +113,7 @@ function decide(view: View<DefendMemory>): Decision {
   }
 }
 
-function blind(memory: DefendMemory, nowMs: number, why: string): DefendMove | undefined {
+function blind(memory: DefendMemory, nowMs: number, { why }: Blind): DefendMove | undefined {
   const ageMs = nowMs - memory.provenMs;
   if (ageMs < memory.times.verifyMs) return undefined;
   const text = `not proven for ${Math.round(ageMs)} ms: ${memory.unproven ?? why}`;

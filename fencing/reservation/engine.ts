@@ -9,7 +9,7 @@
  */
 import type { Answer } from './answer.ts';
 import { type Ask, beginLook, continueLook, type Look } from './look.ts';
-import type { Act, Input, Machine, Policy, Turn, View } from './machine.ts';
+import type { Act, Blind, Input, Machine, Policy, Turn, View } from './machine.ts';
 import type { ReadRequest, WriteRequest } from './request.ts';
 import { isRegistered, type Path, type Table } from './table.ts';
 
@@ -78,13 +78,13 @@ function pathToLook<M>({ paths, failed, act }: Machine<M>): Path | undefined {
 function startLook<M, R>(
   machine: Machine<M>,
   nowMs: number,
-  why: string,
+  blind: Blind,
   policy: Policy<M, R>,
 ): Turn<M, R> {
   const path = pathToLook(machine);
   const { times, nextId, noFull } = machine;
   const rested = { ...machine, nextLookMs: nowMs + times.everyMs };
-  const move = policy.blind(machine.memory, nowMs, why);
+  const move = policy.blind(machine.memory, nowMs, blind);
   if (move?.do === 'end')
     return { machine: { ...rested, ended: true }, asks: [], result: move.result };
   if (path === undefined) return { machine: rested, asks: [], result: undefined };
@@ -149,16 +149,16 @@ function onTable<M, R>(
 function onBlind<M, R>(
   machine: Machine<M>,
   path: string,
-  why: string,
+  blind: Blind,
   nowMs: number,
   policy: Policy<M, R>,
 ): Turn<M, R> {
   const failed = [...machine.failed.filter((name) => name !== path), path];
   const next = { ...machine, look: undefined, failed };
   if (machine.paths.some(({ name }) => !failed.includes(name))) {
-    return startLook(next, nowMs, why, policy);
+    return startLook(next, nowMs, blind, policy);
   }
-  const move = policy.blind(machine.memory, nowMs, why);
+  const move = policy.blind(machine.memory, nowMs, blind);
   const ended = move?.do === 'end';
   const rests = { ...next, failed: [], ended };
   return { machine: rests, asks: [], result: ended ? move.result : undefined };
@@ -181,8 +181,8 @@ function onLookAnswer<M, R>(
     case 'seen':
       return onTable(machine, end.table, nowMs, policy);
     case 'blind':
-      if (!end.noFull) return onBlind(machine, look.path, end.why, nowMs, policy);
-      return startLook({ ...machine, look: undefined, noFull: true }, nowMs, end.why, policy);
+      if (!end.noFull) return onBlind(machine, look.path, end, nowMs, policy);
+      return startLook({ ...machine, look: undefined, noFull: true }, nowMs, end, policy);
   }
 }
 
@@ -195,9 +195,18 @@ function onWaiting<M, R>(
 ): Turn<M, R> {
   const { path, atMs } = look;
   if (nowMs - atMs > machine.times.readMs * (look.tries + 1) + LOOK_SLACK_MS) {
-    return onBlind(machine, path, `no answer by ${path}`, nowMs, policy);
+    return onBlind(
+      machine,
+      path,
+      { why: `no answer by ${path}`, unsupported: false },
+      nowMs,
+      policy,
+    );
   }
-  const move = policy.blind(machine.memory, nowMs, `waiting for ${path}`);
+  const move = policy.blind(machine.memory, nowMs, {
+    why: `waiting for ${path}`,
+    unsupported: false,
+  });
   if (move?.do !== 'end') return { machine, asks: [], result: undefined };
   return { machine: { ...machine, ended: true }, asks: [], result: move.result };
 }
@@ -223,5 +232,5 @@ export function step<M, R>(
   }
   if (next.look !== undefined) return onWaiting(next, next.look, nowMs, policy);
   if (nowMs < next.nextLookMs) return { machine: next, asks: [], result: undefined };
-  return startLook(next, nowMs, 'not read yet', policy);
+  return startLook(next, nowMs, { why: 'not read yet', unsupported: false }, policy);
 }

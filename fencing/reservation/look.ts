@@ -33,7 +33,12 @@ export type LookEnd =
   | { readonly is: 'open'; readonly look: Look; readonly asks: readonly Ask<ReadRequest>[] }
   | { readonly is: 'seen'; readonly table: Table }
   /** This path cannot tell; another may. */
-  | { readonly is: 'blind'; readonly why: string; readonly noFull: boolean };
+  | {
+      readonly is: 'blind';
+      readonly why: string;
+      readonly noFull: boolean;
+      readonly unsupported: boolean;
+    };
 
 const TRIES_MAX = 8;
 
@@ -74,7 +79,7 @@ export function beginLook(
 }
 
 function again(look: Look, nowMs: number, id: number, why: string, bytes?: number): LookEnd {
-  if (look.tries >= TRIES_MAX) return { is: 'blind', why, noFull: false };
+  if (look.tries >= TRIES_MAX) return { is: 'blind', why, noFull: false, unsupported: false };
   const [first] = look.open;
   const deadlineMs = first?.deadlineMs ?? 0;
   const options = { path: look.path, withFull: look.withFull, deadlineMs };
@@ -85,7 +90,7 @@ function again(look: Look, nowMs: number, id: number, why: string, bytes?: numbe
 function finished(look: Look, ask: Ask<ReadRequest>, nowMs: number, id: number): LookEnd {
   const { keys, reservation, full } = look;
   if (keys === undefined || reservation === undefined) {
-    return { is: 'blind', why: 'not all was answered', noFull: false };
+    return { is: 'blind', why: 'not all was answered', noFull: false, unsupported: false };
   }
   const table = tableOf(look.atMs, look.path, keys, reservation, full);
   if (!('why' in table)) return { is: 'seen', table };
@@ -102,15 +107,17 @@ export function continueLook(
   id: number,
 ): LookEnd {
   if (answer.is === 'attention' || answer.is === 'busy') {
-    if (look.tries >= TRIES_MAX) return { is: 'blind', why: answer.why, noFull: false };
+    if (look.tries >= TRIES_MAX)
+      return { is: 'blind', why: answer.why, noFull: false, unsupported: false };
     const retry = { ...ask, id };
     const open = look.open.map((one) => (one.id === ask.id ? retry : one));
     return { is: 'open', look: { ...look, open, tries: look.tries + 1 }, asks: [retry] };
   }
   if (answer.is !== 'good') {
     // A device may lack full status; keys and reservation it must tell.
-    const noFull = ask.request.ask === 'full-status' && answer.is === 'unsupported';
-    return { is: 'blind', why: answer.why, noFull };
+    const lacks = answer.is === 'unsupported';
+    const full = ask.request.ask === 'full-status';
+    return { is: 'blind', why: answer.why, noFull: lacks && full, unsupported: lacks && !full };
   }
   const { reply } = answer;
   const next: Look = {

@@ -77,10 +77,17 @@ export interface View<M> {
   readonly registered: (path: Path) => 'yes' | 'no' | 'unknown';
 }
 
+/** Why nothing could be read. */
+export interface Blind {
+  readonly why: string;
+  /** The device says that it has no persistent reservations. */
+  readonly unsupported: boolean;
+}
+
 export interface Policy<M, R> {
   readonly decide: (view: View<M>) => { readonly memory: M; readonly move: Move<R> };
   /** Nothing could be read: what time alone decides. */
-  readonly blind: (memory: M, nowMs: number, why: string) => Move<R> | undefined;
+  readonly blind: (memory: M, nowMs: number, blind: Blind) => Move<R> | undefined;
   /** A PR OUT ended with certainty. */
   readonly acted: (memory: M, request: WriteRequest, answer: Answer) => M;
 }

@@ -107,7 +107,7 @@ t.test('a device without reservations, and one that cannot keep them', async (t)
   const none = new Play({ reservations: false });
   const one = none.join(OWN, A_PATHS, claimPolicy, claimOf(undefined));
   none.run(2_000);
-  t.equal(one.result, undefined, 'nothing can be read: nothing is decided');
+  t.match(one.result, { is: 'refused', why: /no persistent reservations: illegal request 20/u });
   t.strictSame(one.sent, []);
   const volatile = new Play({ aptpl: false });
   const two = volatile.join(OWN, A_PATHS, claimPolicy, claimOf(undefined));
