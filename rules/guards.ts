@@ -99,7 +99,10 @@ function isLate({ draft, deed }: Question): boolean {
 
 /** In the order in which they are asked. */
 const ASKED: readonly (readonly [Guard, SaysNo])[] = [
-  ['maintenance', ({ draft, names }) => names.some((name) => maintenanceOf(draft.maintenance, name, draft.now))],
+  [
+    'maintenance',
+    ({ draft, names }) => names.some((name) => maintenanceOf(draft.maintenance, name, draft.now)),
+  ],
   ['shadow', ({ rule }) => rule.mode === 'shadow'],
   ['doubt', ({ rule, deed }) => rule.certainty === 'doubt' && !isNotice(deed)],
   ['no-cluster', ({ deed }) => deed.kind === 'handover' || deed.kind === 'fence'],

@@ -28,6 +28,10 @@ function filled(text: string, subject: string): string {
   return text === '$subject' ? subject : text;
 }
 
+function serviceId(name: string): string {
+  return name.startsWith('service/') ? name : `service/${name}`;
+}
+
 /** The deed with the subject in its place. */
 export function deedFor(deed: Deed, subject: string): Deed {
   switch (deed.kind) {
@@ -35,7 +39,7 @@ export function deedFor(deed: Deed, subject: string): Deed {
     case 'shed-power':
       return deed;
     case 'restart':
-      return { ...deed, service: filled(deed.service, subject) };
+      return { ...deed, service: serviceId(filled(deed.service, subject)) };
     case 'run':
       return { ...deed, argv: deed.argv.map((word) => filled(word, subject)) };
     case 'handover':
