@@ -3,13 +3,13 @@
  * It decides the order of starting and stopping, and nothing of what is seen. Who looks at the world
  * (the API, the screen) is the caller's.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Collector } from '../collectors/lib/collector.ts';
 import type { Config } from '../rules/config.ts';
 import { encodeInventory } from '../rules/inventory.ts';
-import { type Ms, type Sample, sourceId, type Vitals } from '../rules/model.ts';
+import { idPart, type Ms, type Sample, sourceId, type Vitals } from '../rules/model.ts';
 import type { World } from '../rules/world.ts';
 import { type KernelWake, openWakes, type Wakes } from './kernel/wakes.ts';
 import { type Loop, startLoop } from './loop.ts';
@@ -59,6 +59,16 @@ interface Parts {
 async function closeParts({ loop, probe, wakes, inventory }: Parts): Promise<void> {
   loop.close();
   await Promise.all([wakes.close(), probe.close(), inventory?.close()]);
+}
+
+/**
+ * Node, boot and start: no name of an action is ever used twice, though numbers begin anew with each start.
+ * Without a boot id (a container that hides it) the start alone has to do.
+ */
+async function eraOf(config: Config, startedAt: Ms): Promise<string> {
+  const file = join(config.roots.proc, 'sys/kernel/random/boot_id');
+  const boot = await readFile(file, 'utf8').catch(() => 'unknown');
+  return `${idPart(config.node)}-${boot.trim().slice(0, 8)}-${Math.round(startedAt)}`;
 }
 
 const NO_WAKES: Wakes = { mode: 'polling', close: async () => undefined };
@@ -119,6 +129,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     probe,
     judgement: config.judgement,
     inventory: remembered,
+    era: await eraOf(config, startedAt),
     onWorld,
     onTrouble,
   });

@@ -27,12 +27,12 @@ export const HEARTBEAT_MS = 1000;
 export const SAMPLES_MAX = 1000;
 /** Reading goes on after the loop had a turn when it took longer than this. */
 export const READING_TURN_MS = 2;
-
 /** Wakes that name nothing list folders anew no more often than this. */
 export const RELIST_MS = 10_000;
-
 /** Later than this the process itself was stopped, or the machine. Less than any source's stale time. */
 export const STOPPED_MS = 2000;
+/** A wake that comes later than this is told to the core; less is every machine's jitter. */
+export const LATE_TOLD_MS = 250;
 /** After a stop the sources have so long to answer before their age counts. */
 export const CATCH_UP_MS = 1000;
 
@@ -41,6 +41,7 @@ export interface LoopOptions {
   readonly probe: Probe;
   readonly judgement: Judgement;
   readonly inventory: readonly Remembered[];
+  readonly era: string;
   readonly onWorld: (world: World, samples: readonly Sample[]) => void;
   readonly onTrouble: (why: string) => void;
 }
@@ -105,7 +106,8 @@ class RunningLoop implements Loop {
       staleMs: Math.max(source.staleMs, 3 * everyMs),
       opinion: source.opinion === true,
     }));
-    this.#world = emptyWorld(monotonicNow(), specs, options.judgement, options.inventory);
+    const { judgement, inventory, era } = options;
+    this.#world = emptyWorld(monotonicNow(), specs, judgement, inventory, era);
     this.ready = new Promise((resolve) => {
       this.#answered = resolve;
     });
@@ -147,8 +149,7 @@ class RunningLoop implements Loop {
 
   close = (): void => {
     this.#closed = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#catchUp);
+    for (const timer of [this.#timer, this.#catchUp]) clearTimeout(timer);
     this.#relists.close();
     clearImmediate(this.#turn);
   };
@@ -285,6 +286,7 @@ class RunningLoop implements Loop {
     this.#timer = undefined;
     const now = monotonicNow();
     this.#sample('loop_lag', Math.max(0, now - due));
+    if (now - due >= LATE_TOLD_MS) this.tell({ kind: 'late', at: now, lateMs: now - due });
     this.#noteStop();
     const decidesAt = this.#world.dueAt;
     if (now - this.#world.at >= HEARTBEAT_MS || (decidesAt !== undefined && decidesAt <= now))

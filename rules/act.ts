@@ -20,6 +20,8 @@ export function order(draft: Draft, what: Order, because: Because, deadlineMs: n
   draft.actions = [...draft.actions, action];
   draft.decisions.push({ kind: 'action', action });
   dueBy(draft, action.deadlineAt);
+  // The policy of services takes it up in the next step, which nothing else would call for.
+  if (what.kind === 'restart') dueBy(draft, draft.now);
   return action;
 }
 
@@ -34,14 +36,18 @@ function timedOut(action: Action): Outcome {
  */
 export function endActions(draft: Draft): void {
   const told = new Map<ActionId, Outcome>();
+  const known = new Set(draft.before.actions.map((action) => action.id));
+  const open = new Set(draft.actions.map((action) => action.id));
   for (const input of draft.told) {
     if (input.kind !== 'outcome' || told.has(input.action)) continue;
-    told.set(input.action, input.outcome);
     const { action, outcome } = input;
+    told.set(action, outcome);
+    // What a service's own order came to is written down by the policy of services, which ended it.
+    if (known.has(action) && !open.has(action)) continue;
     draft.decisions.push({ kind: 'outcome', action, outcome });
   }
   const ended: Ended[] = [];
-  const open: Action[] = [];
+  const left: Action[] = [];
   for (const action of draft.actions) {
     const outcome = told.get(action.id);
     if (outcome !== undefined) ended.push({ action, outcome });
@@ -49,10 +55,10 @@ export function endActions(draft: Draft): void {
       ended.push({ action, outcome: timedOut(action) });
       draft.decisions.push({ kind: 'outcome', action: action.id, outcome: timedOut(action) });
     } else {
-      open.push(action);
+      left.push(action);
       dueBy(draft, action.deadlineAt);
     }
   }
-  if (ended.length > 0) draft.actions = open;
+  if (ended.length > 0) draft.actions = left;
   draft.ended = ended;
 }

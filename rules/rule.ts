@@ -70,6 +70,8 @@ export interface Rule {
   readonly labels: Readonly<Record<string, string>>;
   /** Text with `{{ CEL }}` in it: the values of the moment it was raised, renewed while it holds. */
   readonly summary: string;
+  /** What it means and what to do, for the one who is woken. */
+  readonly about: string;
   /**
    * `doubt`: the condition may hold on what is not known, so its ladder may only notify (and, once there
    * are peers, act on peers). `certain`: even the hopeful end is bad, local remedies are allowed.

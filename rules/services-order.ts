@@ -2,9 +2,9 @@
  * Makes a service's orders and takes their outcomes: numbers them, writes down why, and gives up waiting
  * when one has had its time. Whether anything is to be ordered is decided elsewhere.
  */
+import { order } from './act.ts';
 import type { Action, ActionId, Because, Outcome } from './decision.ts';
 import { type Draft, dueBy } from './draft.ts';
-import { ms } from './model.ts';
 import type { Service, ServiceSeen } from './service.ts';
 
 export type Move = 'start' | 'stop' | 'kill';
@@ -50,16 +50,8 @@ export function becauseOf(service: Service, text: string): Because {
 
 /** The action ordered, and the service that waits for it. */
 export function orderMove(draft: Draft, service: Service, move: Move, why: string): Service {
-  draft.actionCount += 1;
-  const action: Action = {
-    id: `${draft.actionCount}` as ActionId,
-    order: { kind: move, service: service.spec.id },
-    because: becauseOf(service, why),
-    at: draft.now,
-    deadlineAt: ms(draft.now + timeOf(service, move)),
-  };
-  draft.actions = [...draft.actions, action];
-  draft.decisions.push({ kind: 'action', action });
+  const what = { kind: move, service: service.spec.id } as const;
+  const action = order(draft, what, becauseOf(service, why), timeOf(service, move));
   return { ...service, acting: action.id };
 }
 

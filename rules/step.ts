@@ -5,6 +5,7 @@
  */
 import { absorb, decay } from './absorb.ts';
 import { endActions } from './act.ts';
+import { judgeAlarms } from './alarms.ts';
 import { assess } from './assess.ts';
 import type { Judgement } from './config.ts';
 import { openDraft } from './draft.ts';
@@ -68,7 +69,8 @@ export function emptyWorld(
     groups: [],
     sights: [],
     advice: [],
-    judgement,
+    // Without rules, so that the first step asks all of them of everything.
+    judgement: { ...judgement, rules: [] },
     sources: new Map(specs.map((spec): [SourceId, SourceState] => [spec.id, waiting(spec, now)])),
     slots,
     places: new Map(slots.map((slot, place) => [slot.id, place])),
@@ -101,11 +103,13 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   endActions(draft);
   const assessed = assess(draft);
   const states = [...draft.sources.values()];
+  const advice = draft.adviceChanged ? states.flatMap((state) => state.advice) : world.advice;
+  judgeAlarms(draft, assessed, advice);
   return {
     ...assessed,
     at: now,
     sights: states.map((state) => state.sight),
-    advice: draft.adviceChanged ? states.flatMap((state) => state.advice) : world.advice,
+    advice,
     judgement: draft.judgement,
     sources: draft.sources,
     slots: draft.slots,

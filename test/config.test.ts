@@ -9,12 +9,12 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { defaultConfig, defaultFolders, type Surroundings } from '../agent/config/defaults.ts';
 import { type ConfigFlags, type Loaded, loadConfig } from '../agent/config/load.ts';
-import { nearest } from '../agent/config/near.ts';
 import { formatProblems } from '../agent/config/problems.ts';
 import { reference } from '../agent/config/reference.ts';
 import { readSchema } from '../agent/config/schema.ts';
 import { durationMs, FORMATS, readListen } from '../agent/config/words.ts';
 import { loadCollectors } from '../agent/units.ts';
+import { nearest } from '../rules/near.ts';
 
 const DOCS = new URL('../../docs/', import.meta.url);
 const AROUND: Surroundings = {

@@ -44,6 +44,7 @@ t.test('after a stop sources are read before they are called stale', async (t) =
     probe,
     judgement: NO_JUDGEMENT,
     inventory: [],
+    era: 'test',
     onWorld: (world) => seen.push(world.sights),
     onTrouble: () => undefined,
   });

@@ -57,6 +57,7 @@ function run(t: Test, { probe }: Pick<Place, 'probe'>, sources: readonly Source[
     probe,
     judgement: NO_JUDGEMENT,
     inventory: [],
+    era: 'test',
     onWorld: (_, taken) => {
       worlds += 1;
       samples.push(...taken);

@@ -3,7 +3,7 @@
  * an unknown word is refused, with the nearest known one.
  */
 import { parseArgs } from 'node:util';
-import { nearest } from '../config/near.ts';
+import { nearest } from '../../rules/near.ts';
 import { CATALOG, COMMANDS, type CommandInfo, type CommandName } from './catalog.ts';
 
 export interface ParsedArgs {

@@ -11,7 +11,7 @@ import type {
   NeedConfig,
   ReachTarget,
 } from '../../rules/config.ts';
-import { nearest } from './near.ts';
+import { nearest } from '../../rules/near.ts';
 import { type Path, shown } from './problems.ts';
 import type { Finding } from './schema.ts';
 

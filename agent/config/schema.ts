@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { Ajv, type ErrorObject } from 'ajv';
-import { nearest } from './near.ts';
+import { nearest } from '../../rules/near.ts';
 import { type Path, shown, shownValue } from './problems.ts';
 import { durationMs, FORMATS } from './words.ts';
 
