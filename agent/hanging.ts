@@ -3,8 +3,9 @@
  * them all, because a run costs a message each way, and that is more than ten reads. It decides only what
  * goes into a run; who hangs is the reader's to find out.
  */
-import type { Entry } from '../collectors/lib/collector.ts';
+import type { Entry, Source } from '../collectors/lib/collector.ts';
 import type { Listing } from './listing.ts';
+import { SELDOM_MS } from './ports/files.ts';
 import type { HangFile, HangReader } from './reader/reader.ts';
 
 export interface HangingFiles {
@@ -21,8 +22,12 @@ export interface Hanging {
   readonly still: HangingFiles;
 }
 
-function openFiles(reader: HangReader, staleMs: number, onVanished: () => void): HangingFiles {
-  const list = reader.list();
+function openFiles(
+  reader: HangReader,
+  options: { readonly seldom: boolean; readonly staleMs: number },
+  onVanished: () => void,
+): HangingFiles {
+  const list = reader.list(options.seldom);
   const wanted = new Map<Listing, readonly string[]>();
   let files = new Map<string, HangFile>();
   let isNew = false;
@@ -37,7 +42,7 @@ function openFiles(reader: HangReader, staleMs: number, onVanished: () => void):
       files = new Map(list.files.map((file) => [file.path, file]));
       isNew = false;
     }
-    await reader.read(list, staleMs);
+    await reader.read(list, options.staleMs);
     const { changed, vanished } = list;
     list.changed = false;
     list.vanished = false;
@@ -62,10 +67,13 @@ function openFiles(reader: HangReader, staleMs: number, onVanished: () => void):
  * `staleMs`: how long a file that was not reached in time keeps what it said. When a device vanished,
  * all is listed anew: another may stand under its name, with other labels.
  */
-export function openHanging(reader: HangReader, staleMs: number): Hanging {
+export function openHanging(
+  reader: HangReader,
+  { everyMs, staleMs }: Pick<Source, 'everyMs' | 'staleMs'>,
+): Hanging {
   const listings = new Set<Listing>();
-  const open = (): HangingFiles => {
-    const files = openFiles(reader, staleMs, () => {
+  const open = (seldom: boolean): HangingFiles => {
+    const files = openFiles(reader, { seldom, staleMs }, () => {
       for (const listing of listings) listing.relist();
     });
     return {
@@ -76,5 +84,5 @@ export function openHanging(reader: HangReader, staleMs: number): Hanging {
       },
     };
   };
-  return { moving: open(), still: open() };
+  return { moving: open(everyMs >= SELDOM_MS), still: open(true) };
 }

@@ -8,14 +8,17 @@ import type { Roots } from '../rules/config.ts';
 import { type Hanging, type HangingFiles, openHanging } from './hanging.ts';
 import { type Keeping, type Matched, openListing, regroup } from './listing.ts';
 import { monotonicMs } from './ports/clock.ts';
+import { errnoOf } from './ports/errno.ts';
 import {
   type KeptFile,
   type KeptFiles,
   keptFile,
+  type Pass,
   READ_BYTES_MAX,
+  SELDOM_MS,
   sameEntry,
 } from './ports/files.ts';
-import { errnoOf, exists } from './ports/glob.ts';
+import { exists } from './ports/glob.ts';
 import { type KeptLink, keptLink, readLink } from './ports/links.ts';
 import type { ReadPorts, SpecialRead } from './ports/port.ts';
 import { within } from './ports/within.ts';
@@ -54,7 +57,12 @@ function isRead(entry: Entry | undefined): boolean {
 }
 
 /** Files read here, through kept descriptors that cannot block. */
-function filesPart({ roots, files }: Context, read: Extract<Read, { kind: 'file' }>): Part {
+function filesPart(
+  { roots, files }: Context,
+  read: Extract<Read, { kind: 'file' }>,
+  everyMs: number,
+): Part {
+  const seldom = read.still === true || everyMs >= SELDOM_MS;
   const listing = openListing(roots, read.root, read.glob);
   const keeping: Keeping<KeptFile> = { kept: new Map() };
 
@@ -75,18 +83,21 @@ function filesPart({ roots, files }: Context, read: Extract<Read, { kind: 'file'
 
   /** Reads the given files; those that vanished are added to `gone`. */
   async function pass(some: Iterable<KeptFile>, gone: Set<KeptFile>): Promise<boolean> {
+    const moment: Pass = new Map();
     let changed = false;
     let room = READ_BYTES_MAX;
     let count = 0;
     let sliceMs = monotonicMs();
     for (const file of some) {
-      const outcome = files.read(file, room);
+      const outcome = files.read(file, room, moment);
+      if (seldom) files.release(file);
       if (outcome !== 'same') changed = true;
       if (outcome === 'vanished') gone.add(file);
       if (file.entry !== undefined && 'text' in file.entry) room -= file.entry.text.length;
       count += 1;
       if (count % SLICE_FILES === 0 && monotonicMs() - sliceMs > SLICE_MS) {
         await yieldToLoop();
+        moment.clear();
         sliceMs = monotonicMs();
       }
     }
@@ -253,10 +264,10 @@ function portPart({ ports }: Context, read: SpecialRead): Part {
   };
 }
 
-function openPart(context: Context, read: Read, hanging: Hanging): Part {
+function openPart(context: Context, read: Read, everyMs: number, hanging: Hanging): Part {
   switch (read.kind) {
     case 'file':
-      if (read.mayHang !== true) return filesPart(context, read);
+      if (read.mayHang !== true) return filesPart(context, read, everyMs);
       return hangingPart(context, read, read.still ? hanging.still : hanging.moving);
     case 'link':
       return linksPart(context, read);
@@ -270,7 +281,7 @@ function openPart(context: Context, read: Read, hanging: Hanging): Part {
 }
 
 /** The parts of a source, in the order of its reads. */
-export function openParts(context: Context, { reads, staleMs }: Source): readonly Part[] {
-  const hanging = openHanging(context.reader, staleMs);
-  return reads.map((read) => openPart(context, read, hanging));
+export function openParts(context: Context, source: Source): readonly Part[] {
+  const hanging = openHanging(context.reader, source);
+  return source.reads.map((read) => openPart(context, read, source.everyMs, hanging));
 }

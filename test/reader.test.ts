@@ -182,7 +182,13 @@ t.test('the child says only what changed', async (t) => {
   const files = ['a', 'b'].map((name, index) => ({ index, path: at(`sys/h/${name}`) }));
   const read = async (): Promise<readonly Answer[]> => {
     const heard: Answer[] = [];
-    t.strictSame(await child.read(1, files, (answers) => heard.push(...answers)), { how: 'done' });
+    const done: number[] = [];
+    const hearing = {
+      answered: (answers: readonly Answer[]) => heard.push(...answers),
+      done: (list: number) => done.push(list),
+    };
+    t.strictSame(await child.read([{ list: 1, seldom: false, files }], hearing), { how: 'done' });
+    t.strictSame(done, [1]);
     return heard;
   };
   t.equal((await read()).length, 2);

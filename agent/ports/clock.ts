@@ -1,8 +1,11 @@
 /** The one clock: CLOCK_MONOTONIC in milliseconds, the same on every thread of every process here. */
 import { type Ms, ms } from '../../rules/model.ts';
 
+/** `performance.now` counts the same clock from another start, and takes a tenth of the time to ask. */
+const START_MS: number = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
 export function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
+  return START_MS + performance.now();
 }
 
 export function monotonicNow(): Ms {

@@ -29,7 +29,7 @@ import {
   targetLine,
 } from './dm-codec.ts';
 import { dmsetup } from './dm-dmsetup.ts';
-import { errnoOf } from './glob.ts';
+import { errnoOf } from './errno.ts';
 import type { ReadPort } from './port.ts';
 import { within } from './within.ts';
 

@@ -8,14 +8,16 @@ import {
   closeSync,
   constants,
   fstatSync,
+  lstatSync,
   openSync,
   readFileSync,
   readSync,
   statfsSync,
   statSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Entry } from '../../collectors/lib/collector.ts';
-import { errnoOf } from './glob.ts';
+import { errnoOf } from './errno.ts';
 
 /** A file longer than this is not what a collector wants to read: `E2BIG`. */
 export const FILE_BYTES_MAX: number = 64 * 1024;
@@ -23,24 +25,37 @@ export const FILE_BYTES_MAX: number = 64 * 1024;
 export const READ_BYTES_MAX: number = 8 * 1024 * 1024;
 /** Descriptors kept open. Each pins about 4 KiB in the kernel (seq_file's buffer): 16 MiB at most. */
 export const KEPT_MAX = 4_096;
+/** Opening a file each time it is read costs less than to keep it open, when it is read as seldom as this. */
+export const SELDOM_MS = 10_000;
 
-/** One sysfs attribute is one record of at most a page (fs/sysfs/file.c): a short read is all of it. */
 const PAGE_BYTES = 4_096;
-const SYSFS = 0x62656572;
-const PROCFS = 0x9fa0;
+/** Magic numbers of statfs(2). */
+const FILE_SYSTEMS: ReadonlyMap<number, 'sysfs' | 'procfs' | 'tmpfs'> = new Map([
+  [0x62656572, 'sysfs'],
+  [0x9fa0, 'procfs'],
+  [0x01021994, 'tmpfs'],
+]);
 /** What a kept descriptor says when its device or process is gone. */
 const GONE: ReadonlySet<string> = new Set(['ENODEV', 'ENOENT', 'ESRCH', 'ESTALE', 'ENOTDIR']);
 
+/** A folder in which something came, went or was renamed so recently may change again unseen. */
+const SETTLED_MS = 100;
+
+/** Folders asked for their state in one pass over files, and what they answered. */
+export type Pass = Map<string, string>;
+
 export interface KeptFile {
   readonly path: string;
+  readonly folder: string;
   /** -1 while not open. */
   fd: number;
   /** The descriptor has given text: if it says `ENODEV` after that, something went away. */
   proved: boolean;
-  /** On sysfs or procfs, where a descriptor itself tells that its file is gone. */
-  kernel: 'sysfs' | 'procfs' | undefined;
-  /** Elsewhere files are replaced by renaming: device and inode must still be those of the path. */
+  fileSystem: 'sysfs' | 'procfs' | 'tmpfs' | undefined;
+  /** On sysfs and procfs a descriptor itself tells that its file is gone; elsewhere files are replaced by renaming: device and inode must still be those of the path. */
   inode: string;
+  /** State of the folder when that was last asked: while it is the same, so is the file behind the path. */
+  folderState: string;
   entry: Entry | undefined;
 }
 
@@ -48,7 +63,16 @@ export interface KeptFile {
 export type Outcome = 'same' | 'changed' | 'vanished';
 
 export function keptFile(path: string): KeptFile {
-  return { path, fd: -1, proved: false, kernel: undefined, inode: '', entry: undefined };
+  return {
+    path,
+    folder: dirname(path),
+    fd: -1,
+    proved: false,
+    fileSystem: undefined,
+    inode: '',
+    folderState: '',
+    entry: undefined,
+  };
 }
 
 /** True when two entries say the same. */
@@ -71,10 +95,21 @@ function keptMaxHere(): number {
   }
 }
 
-function kernelOf(path: string): KeptFile['kernel'] {
-  const { type } = statfsSync(path);
-  if (type === SYSFS) return 'sysfs';
-  return type === PROCFS ? 'procfs' : undefined;
+/** Changes whenever a name in the folder comes, goes or is given to another file; empty for doubt. */
+function stateOf(folder: string, pass: Pass): string {
+  let state = pass.get(folder);
+  if (state === undefined) {
+    const stats = statSync(folder, { throwIfNoEntry: false });
+    const settled = stats !== undefined && Math.abs(Date.now() - stats.mtimeMs) > SETTLED_MS;
+    state = settled ? `${stats.dev}:${stats.ino}:${stats.mtimeMs}` : '';
+    pass.set(folder, state);
+  }
+  return state;
+}
+
+/** The kernel's own files, whose descriptors fail when what they stand for is gone. */
+function isKernels({ fileSystem }: KeptFile): boolean {
+  return fileSystem === 'sysfs' || fileSystem === 'procfs';
 }
 
 export class KeptFiles {
@@ -94,10 +129,13 @@ export class KeptFiles {
     return this.#open.size;
   }
 
-  /** Brings `file.entry` up to date. At most `bytesMax` bytes of text are taken, more is `E2BIG`. */
-  read(file: KeptFile, bytesMax: number): Outcome {
+  /**
+   * Brings `file.entry` up to date. At most `bytesMax` bytes of text are taken, more is `E2BIG`. `pass`
+   * is shared by reads of one moment: off sysfs and procfs it spares asking for each file of a folder.
+   */
+  read(file: KeptFile, bytesMax: number, pass: Pass = new Map()): Outcome {
     const before = file.entry;
-    const entry = this.#entry(file, Math.min(bytesMax, FILE_BYTES_MAX));
+    const entry = this.#entry(file, Math.min(bytesMax, FILE_BYTES_MAX), pass);
     if (!sameEntry(before, entry)) file.entry = entry;
     let vanished = false;
     if ('text' in entry) {
@@ -110,6 +148,11 @@ export class KeptFiles {
     if (this.#open.size > this.#keptMax) this.#close(file);
     if (vanished) return 'vanished';
     return file.entry === before ? 'same' : 'changed';
+  }
+
+  /** Closes the descriptor of a file that is read seldom; that it once gave text is not forgotten. */
+  release(file: KeptFile): void {
+    this.#close(file);
   }
 
   /** Closes a file's descriptor; the next read opens it anew. */
@@ -134,11 +177,11 @@ export class KeptFiles {
     }
   }
 
-  #entry(file: KeptFile, bytesMax: number): Entry {
+  #entry(file: KeptFile, bytesMax: number, pass: Pass): Entry {
     try {
-      const refused = this.#ready(file);
+      const refused = this.#ready(file, pass);
       if (refused !== undefined) return refused;
-      const bytes = this.#fill(file.fd, file.kernel === 'sysfs', bytesMax);
+      const bytes = this.#fill(file, bytesMax);
       if (bytes > bytesMax) {
         const whole = bytesMax < FILE_BYTES_MAX;
         return {
@@ -155,8 +198,13 @@ export class KeptFiles {
   }
 
   /** Leaves an open descriptor that stands for the path, or says why there is none. May throw. */
-  #ready(file: KeptFile): Entry | undefined {
-    if (file.fd >= 0 && file.kernel !== undefined) return undefined;
+  #ready(file: KeptFile, pass: Pass): Entry | undefined {
+    if (file.fd >= 0 && isKernels(file)) return undefined;
+    const folderState = stateOf(file.folder, pass);
+    if (file.fd >= 0 && folderState !== '' && folderState === file.folderState) return undefined;
+    // A link may lead elsewhere without a change of this folder.
+    const link = lstatSync(file.path, { throwIfNoEntry: false })?.isSymbolicLink();
+    file.folderState = link === false ? folderState : '';
     // Before opening: to open is an act on a watchdog, a tape or a FIFO.
     const stats = statSync(file.path, { throwIfNoEntry: false });
     if (stats === undefined) return { errno: 'ENOENT' };
@@ -171,7 +219,7 @@ export class KeptFiles {
     file.fd = openSync(file.path, this.#mayBlock ? O_RDONLY : O_RDONLY | O_NONBLOCK);
     this.#open.add(file);
     file.inode = inode;
-    file.kernel = kernelOf(file.path);
+    file.fileSystem = FILE_SYSTEMS.get(statfsSync(file.path).type);
     if (!this.#mayBlock && !fstatSync(file.fd).isFile()) {
       this.#close(file);
       return { errno: 'EINVAL', why: 'not a regular file' };
@@ -180,13 +228,16 @@ export class KeptFiles {
   }
 
   /** Bytes now in the buffer; more than `bytesMax` when there was more. */
-  #fill(fd: number, shortIsAll: boolean, bytesMax: number): number {
+  #fill({ fd, fileSystem }: KeptFile, bytesMax: number): number {
     let end = 0;
     while (end <= bytesMax) {
-      const bytes = readSync(fd, this.#buffer, end, bytesMax + 1 - end, end);
+      const room = bytesMax + 1 - end;
+      const bytes = readSync(fd, this.#buffer, end, room, end);
       end += bytes;
-      // procfs hands out whole records, so a short read is no end there: only 0 is.
-      if (bytes === 0 || (shortIsAll && bytes < PAGE_BYTES)) break;
+      // One sysfs attribute is one record of at most a page (fs/sysfs/file.c). procfs and others hand
+      // out whole records, so a short read is no end there: only 0 is.
+      if (bytes === 0 || (fileSystem === 'sysfs' && bytes < PAGE_BYTES)) break;
+      if (fileSystem === 'tmpfs' && bytes < room) break;
     }
     return end;
   }

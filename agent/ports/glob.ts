@@ -7,6 +7,7 @@
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { errnoOf } from './errno.ts';
 
 /** Matches of one glob beyond this are dropped and counted: a node of 1,000 sensors has about 6,000. */
 export const MATCHES_MAX = 8_192;
@@ -20,12 +21,6 @@ export interface Listing {
   /** Folders that are there but could not be listed (path below the root, errno): not the same as empty. */
   readonly failed: ReadonlyMap<string, string>;
   readonly dropped: number;
-}
-
-/** The symbolic errno of anything thrown; `EIO` when it carries none. */
-export function errnoOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^E[A-Z0-9]+$/u.test(code) ? code : 'EIO';
 }
 
 /** True when something has this name; a dangling link counts, it is for the reader to say so. */

@@ -7,8 +7,8 @@ import { readlinkSync, realpathSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
 import type { Entry, Root } from '../../collectors/lib/collector.ts';
 import type { Roots } from '../../rules/config.ts';
+import { errnoOf } from './errno.ts';
 import { sameEntry } from './files.ts';
-import { errnoOf } from './glob.ts';
 
 export interface KeptLink {
   readonly path: string;

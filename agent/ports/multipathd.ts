@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { Entry, Read } from '../../collectors/lib/collector.ts';
 import type { Roots } from '../../rules/config.ts';
 import { connectAbstract } from './abstract-socket.ts';
-import { errnoOf } from './glob.ts';
+import { errnoOf } from './errno.ts';
 import type { ReadPort } from './port.ts';
 
 type MultipathdRead = Extract<Read, { kind: 'multipathd' }>;

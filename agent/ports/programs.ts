@@ -5,7 +5,7 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Entry } from '../../collectors/lib/collector.ts';
-import { errnoOf } from './glob.ts';
+import { errnoOf } from './errno.ts';
 
 export const PROGRAM_FOLDERS: readonly string[] = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 

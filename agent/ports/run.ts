@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Entry } from '../../collectors/lib/collector.ts';
-import { errnoOf } from './glob.ts';
+import { errnoOf } from './errno.ts';
 import { PROGRAM_FOLDERS } from './programs.ts';
 
 /** Standard output and standard error each; more is no answer to a monitoring question. */

@@ -1,11 +1,12 @@
 /**
- * One reader child at a time and the jobs that wait for it. When a file hangs, the child is killed, the
- * file is handed to its owner as hung, and the rest of the job goes on in a new child: files of other
- * folders first, because what shares a device with the hung file is likely to hang as well.
+ * One reader child at a time and the jobs that wait for it: all that wait are read in one run, because
+ * a message costs both sides more than ten reads. When a file hangs, the child is killed, the
+ * file is handed to its owner as hung, and the rest goes on in a new child: other lists and files of
+ * other folders first, because what shares a device with the hung file is likely to hang as well.
  */
 import type { Entry } from '../../collectors/lib/collector.ts';
 import { monotonicMs } from '../ports/clock.ts';
-import { errnoOf } from '../ports/glob.ts';
+import { errnoOf } from '../ports/errno.ts';
 import { type ListedFile, ReaderProcess } from './process.ts';
 import type { Answer } from './protocol.ts';
 
@@ -22,8 +23,8 @@ export interface LaneFile extends ListedFile {
 /** What a lane tells of the files of its jobs. */
 export interface LaneOwner<F extends LaneFile> {
   readonly answered: (answers: readonly Answer[]) => void;
-  /** All of these were read; those not answered are as they were. */
-  readonly confirmed: (files: readonly F[]) => void;
+  /** All files of the list were read; those not answered are as they were. */
+  readonly confirmed: (list: number) => void;
   /** `holderGone` settles when the process that hangs on the file has ended. */
   readonly hung: (file: F, entry: Entry, holderGone: Promise<void>) => void;
   readonly failed: (files: readonly F[], entry: Entry) => void;
@@ -40,14 +41,16 @@ export interface LaneOptions {
 
 interface Job<F extends LaneFile> {
   readonly list: number;
-  readonly files: readonly F[];
+  readonly seldom: boolean;
+  /** Those still to be read. */
+  files: readonly F[];
   readonly done: () => void;
 }
 
 export class Lane<F extends LaneFile> {
   readonly #options: LaneOptions;
   readonly #owner: LaneOwner<F>;
-  readonly #jobs: Job<F>[] = [];
+  #jobs: Job<F>[] = [];
   #child: ReaderProcess | undefined;
   #busy = false;
   #closed = false;
@@ -65,10 +68,13 @@ export class Lane<F extends LaneFile> {
   }
 
   /** Settles when every file was answered, hung or given up. Never rejects. */
-  read(list: number, files: readonly F[]): Promise<void> {
+  read(list: number, seldom: boolean, files: readonly F[]): Promise<void> {
     return new Promise((resolve) => {
-      this.#jobs.push({ list, files, done: resolve });
-      if (!this.#busy) void this.#work();
+      this.#jobs.push({ list, seldom, files, done: resolve });
+      if (this.#busy) return;
+      this.#busy = true;
+      // Whoever else asks in this turn joins the run.
+      process.nextTick(() => void this.#work());
     });
   }
 
@@ -84,10 +90,10 @@ export class Lane<F extends LaneFile> {
   }
 
   async #work(): Promise<void> {
-    this.#busy = true;
-    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
-      await this.#serve(job);
-      job.done();
+    while (this.#jobs.length > 0) {
+      const jobs = this.#jobs;
+      this.#jobs = [];
+      await this.#serve(jobs);
     }
     this.#busy = false;
     if (this.#options.linger) return;
@@ -96,38 +102,59 @@ export class Lane<F extends LaneFile> {
     await child?.close();
   }
 
-  async #serve(job: Job<F>): Promise<void> {
-    let rest = job.files;
+  async #serve(jobs: readonly Job<F>[]): Promise<void> {
+    const left = new Map(jobs.map((job) => [job.list, job]));
     let deaths = 0;
-    while (rest.length > 0) {
+    while (left.size > 0) {
       const child = this.#ready();
       if (!(child instanceof ReaderProcess)) {
-        this.#owner.failed(rest, child);
+        for (const { files, done } of left.values()) {
+          this.#owner.failed(files, child);
+          done();
+        }
         return;
       }
       const answered = new Set<number>();
-      const end = await child.read(job.list, rest, (answers) => {
-        for (const { index } of answers) answered.add(index);
-        this.#owner.answered(answers);
+      const end = await child.read([...left.values()], {
+        answered: (answers) => {
+          for (const { index } of answers) answered.add(index);
+          this.#owner.answered(answers);
+        },
+        done: (list) => {
+          this.#owner.confirmed(list);
+          left.get(list)?.done();
+          left.delete(list);
+        },
       });
       if (end.how === 'done') {
         this.#pauseMs = RESTART_MS;
-        this.#owner.confirmed(rest);
         return;
       }
       this.#drop(child);
-      this.#owner.confirmed(rest.filter(({ index }) => answered.has(index)));
-      const culprit = this.#closed ? undefined : rest.find(({ index }) => index === end.index);
+      const culprit = this.#closed ? undefined : fileOf(left, end.index);
       if (culprit !== undefined) {
-        this.#owner.hung(culprit, this.#verdict(end.how), child.exited);
+        this.#owner.hung(culprit.file, this.#verdict(end.how), child.exited);
       } else {
         deaths += 1;
         if (deaths > 1) this.#rest('why' in end ? end.why : '');
       }
-      rest = reordered(
-        rest.filter((file) => file !== culprit && !answered.has(file.index)),
-        culprit?.folder,
-      );
+      this.#goOn(left, answered, culprit);
+    }
+  }
+
+  /** Leaves what is still to be read after a child was lost; the list and the folder of the culprit last. */
+  #goOn(
+    left: Map<number, Job<F>>,
+    answered: ReadonlySet<number>,
+    culprit: Culprit<F> | undefined,
+  ): void {
+    for (const job of [...left.values()]) {
+      const rest = job.files.filter((file) => file !== culprit?.file && !answered.has(file.index));
+      job.files = reordered(rest, culprit?.file.folder);
+      if (job.files.length > 0 && job !== culprit?.job) continue;
+      left.delete(job.list);
+      if (job.files.length > 0) left.set(job.list, job);
+      else job.done();
     }
   }
 
@@ -171,6 +198,22 @@ export class Lane<F extends LaneFile> {
       return { errno: errnoOf(error), why: `no reader process: ${this.#lastFailure}` };
     }
   }
+}
+
+interface Culprit<F extends LaneFile> {
+  readonly job: Job<F>;
+  readonly file: F;
+}
+
+function fileOf<F extends LaneFile>(
+  jobs: ReadonlyMap<number, Job<F>>,
+  index: number | undefined,
+): Culprit<F> | undefined {
+  for (const job of jobs.values()) {
+    const file = job.files.find((one) => one.index === index);
+    if (file !== undefined) return { job, file };
+  }
+  return undefined;
 }
 
 /** The same files, those of the given folder last. */

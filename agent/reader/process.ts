@@ -4,11 +4,11 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, openSync, readSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { monotonicMs } from '../ports/clock.ts';
-import { errnoOf } from '../ports/glob.ts';
+import { errnoOf } from '../ports/errno.ts';
 import { within } from '../ports/within.ts';
 import {
   type Answer,
@@ -49,10 +49,26 @@ export interface ListedFile {
   readonly path: string;
 }
 
+/** Files read together, in one run of their list. */
+export interface ListedFiles {
+  readonly list: number;
+  /** Read seldom: no descriptor of theirs is kept. */
+  readonly seldom: boolean;
+  readonly files: readonly ListedFile[];
+}
+
+/** What is heard while a run goes on. */
+export interface Hearing {
+  readonly answered: (answers: readonly Answer[]) => void;
+  /** All of the list was read. */
+  readonly done: (list: number) => void;
+}
+
 interface Run {
   readonly number: number;
   readonly startedMs: number;
-  readonly answer: (answers: readonly Answer[]) => void;
+  readonly hearing: Hearing;
+  readonly left: Set<number>;
   readonly end: (end: End) => void;
 }
 
@@ -62,6 +78,8 @@ function openProgress(folder: string): number {
   const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   unlinkSync(path);
+  // The child maps it: its memory must be there before it writes to it.
+  writeSync(fd, Buffer.alloc(PROGRESS_BYTES));
   return fd;
 }
 
@@ -110,12 +128,8 @@ export class ReaderProcess {
     return this.#child.pid;
   }
 
-  /** Has a list read once. Files are sent only when the array is another one than last time. */
-  read(
-    list: number,
-    files: readonly ListedFile[],
-    answer: (answers: readonly Answer[]) => void,
-  ): Promise<End> {
+  /** Has lists read once, in one run. Files are sent only when the array is another one than last time. */
+  read(lists: readonly ListedFiles[], hearing: Hearing): Promise<End> {
     if (this.#ended) return Promise.resolve({ how: 'dead', index: undefined, why: 'ended' });
     this.#runs += 1;
     const number = this.#runs;
@@ -126,13 +140,15 @@ export class ReaderProcess {
         resolve(how);
       };
       this.#excused = false;
-      this.#run = { number, startedMs: monotonicMs(), answer, end };
-      if (this.#sent.get(list) !== files) {
+      const left = new Set(lists.map(({ list }) => list));
+      this.#run = { number, startedMs: monotonicMs(), hearing, left, end };
+      for (const { list, seldom, files } of lists) {
+        if (this.#sent.get(list) === files) continue;
         this.#sent.set(list, files);
         const pairs = files.map(({ index, path }) => [index, path] as const);
-        this.#send({ kind: 'list', list, files: pairs });
+        this.#send({ kind: 'list', list, seldom, files: pairs });
       }
-      this.#send({ kind: 'read', list, run: number });
+      this.#send({ kind: 'read', lists: [...left], run: number });
       this.#watch(this.#hangMs);
     });
   }
@@ -167,8 +183,12 @@ export class ReaderProcess {
   #hear(report: Report): void {
     const run = this.#run;
     if (run === undefined || report.run !== run.number) return;
-    if (report.answers.length > 0) run.answer(report.answers);
-    if (report.done) run.end({ how: 'done' });
+    if (report.answers.length > 0) run.hearing.answered(report.answers);
+    for (const list of report.done) {
+      run.left.delete(list);
+      run.hearing.done(list);
+    }
+    if (run.left.size === 0) run.end({ how: 'done' });
   }
 
   #progress(): Progress | undefined {

@@ -4,14 +4,16 @@
  */
 import type { Entry } from '../../collectors/lib/collector.ts';
 
-/** `list`: the files of a list, replacing what it held. `read`: read them in order, once. `drop`: forget it. */
+/** `list`: the files of a list, replacing what it held. `read`: read these lists in order, once. `drop`: forget it. */
 export type Order =
   | {
       readonly kind: 'list';
       readonly list: number;
+      /** Read seldom: no descriptor is kept. */
+      readonly seldom: boolean;
       readonly files: readonly (readonly [index: number, path: string])[];
     }
-  | { readonly kind: 'read'; readonly list: number; readonly run: number }
+  | { readonly kind: 'read'; readonly lists: readonly number[]; readonly run: number }
   | { readonly kind: 'drop'; readonly list: number };
 
 /** `vanished`: a descriptor that had given text said that its device is gone. */
@@ -21,11 +23,11 @@ export interface Answer {
   readonly vanished: boolean;
 }
 
-/** Only what changed is answered; `done` says that all of the list was read. */
+/** Only what changed is answered; `done` names the lists of which all was read. */
 export interface Report {
   readonly run: number;
   readonly answers: readonly Answer[];
-  readonly done: boolean;
+  readonly done: readonly number[];
 }
 
 /** Descriptor of the progress file in the child (0-2 are /dev/null, 3 is the channel). */
@@ -43,12 +45,15 @@ export interface Progress {
 
 export const PROGRESS_BYTES = 20;
 
-/** The run stands at both ends: a record caught half-written shows by its ends, or is read anew later. */
+/**
+ * The run stands at both ends: a record caught half-written shows by its ends, or is read anew later. The
+ * time comes before the file it is of: no file is ever seen with the time of the one before it.
+ */
 export function writeProgress(buffer: Buffer, { run, index, sinceMs }: Progress): void {
-  buffer.writeUInt32LE(run, 0);
-  buffer.writeUInt32LE(index, 4);
-  buffer.writeDoubleLE(sinceMs, 8);
   buffer.writeUInt32LE(run, 16);
+  buffer.writeDoubleLE(sinceMs, 8);
+  buffer.writeUInt32LE(index, 4);
+  buffer.writeUInt32LE(run, 0);
 }
 
 export function readProgress(buffer: Buffer): Progress | undefined {

@@ -28,7 +28,7 @@ export interface HangFile extends LaneFile {
   answer: Entry | undefined;
   /** What snapshots show: the answer, or why there is none. */
   entry: Entry | undefined;
-  /** When the child last read it. */
+  /** When the child last said something new of it. */
   readMs: number;
   quarantine: { dueMs: number; holderGone: boolean; busy: boolean } | undefined;
   pauseMs: number;
@@ -38,10 +38,16 @@ export interface HangFile extends LaneFile {
 /** The files of one read of one source. */
 export interface HangList {
   readonly number: number;
+  /** Read seldom: no descriptor of theirs is kept. */
+  readonly seldom: boolean;
   files: readonly HangFile[];
   /** The files not in quarantine; the same array as long as they are the same files. */
   active: readonly HangFile[] | undefined;
   job: Promise<void> | undefined;
+  /** When all of it was last read. */
+  readMs: number;
+  /** Entries that say less than the answers: they were shown while a read was late. */
+  isLate: boolean;
   /** An entry became another one since this was last set to false. */
   changed: boolean;
   /** A device went away: the files should be listed anew. */
@@ -51,6 +57,7 @@ export interface HangList {
 export class HangReader {
   readonly #stuck: Set<ReaderProcess> = new Set();
   readonly #files: Map<number, HangFile> = new Map();
+  readonly #reading: Map<number, HangList> = new Map();
   readonly #lists: Lane<HangFile>;
   readonly #retries: Lane<HangFile>;
   #numbers = 0;
@@ -85,13 +92,16 @@ export class HangReader {
     return { quarantined, readers: pids.length + this.#stuck.size };
   }
 
-  list(): HangList {
+  list(seldom = false): HangList {
     this.#numbers += 1;
     return {
       number: this.#numbers,
+      seldom,
       files: [],
       active: undefined,
       job: undefined,
+      readMs: Number.NEGATIVE_INFINITY,
+      isLate: false,
       changed: true,
       vanished: false,
     };
@@ -118,10 +128,11 @@ export class HangReader {
     this.#retryDue(list);
     list.active ??= list.files.filter(({ quarantine }) => quarantine === undefined);
     if (list.job === undefined && list.active.length > 0) {
-      const job = this.#lists.read(list.number, list.active).then(() => {
+      this.#reading.set(list.number, list);
+      list.job = this.#lists.read(list.number, list.seldom, list.active).then(() => {
         list.job = undefined;
+        this.#reading.delete(list.number);
       });
-      list.job = job;
     }
     if (list.job === undefined) return;
     const late = await within(
@@ -131,8 +142,10 @@ export class HangReader {
     );
     if (!late) return;
     const nowMs = monotonicMs();
+    list.isLate = true;
     for (const file of list.files) {
-      if (file.quarantine === undefined && nowMs - file.readMs > carryMs) {
+      const readMs = Math.max(file.readMs, list.readMs);
+      if (file.quarantine === undefined && nowMs - readMs > carryMs) {
         show(file, { errno: 'ETIMEDOUT', why: `not reached within ${READ_MS_MAX} ms` });
       }
     }
@@ -173,12 +186,13 @@ export class HangReader {
     }
   }
 
-  #confirmed(files: readonly HangFile[]): void {
-    const nowMs = monotonicMs();
-    for (const file of files) {
-      file.readMs = nowMs;
-      if (file.answer !== undefined) show(file, file.answer);
-    }
+  #confirmed(number: number): void {
+    const list = this.#reading.get(number);
+    if (list === undefined) return;
+    list.readMs = monotonicMs();
+    if (!list.isLate) return;
+    list.isLate = false;
+    for (const file of list.files) if (file.answer !== undefined) show(file, file.answer);
   }
 
   #hung(file: HangFile, entry: Entry, holderGone: Promise<void>): void {
@@ -203,7 +217,7 @@ export class HangReader {
       if (quarantine === undefined || quarantine.busy) continue;
       if (!quarantine.holderGone || nowMs < quarantine.dueMs) continue;
       quarantine.busy = true;
-      void this.#retries.read(file.index, [file]).then(() => this.#retried(file, quarantine));
+      void this.#retries.read(file.index, true, [file]).then(() => this.#retried(file, quarantine));
     }
   }
 
