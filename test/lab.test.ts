@@ -11,7 +11,7 @@ import type { Component, ComponentId, Group, GroupId, Picture, Vitals } from '..
 import { ms } from '../rules/model.ts';
 import { cacheAt } from './lab/host/files.ts';
 import { clearKilled, openRunFolder } from './lab/host/run-folder.ts';
-import { addressed, findVerb, partsOf } from './lab/lab.ts';
+import { addressed, findVerb, partsOf } from './lab/parts/all.ts';
 import { loadScenario, parseScenario, parseSight, scenarioNames } from './lab/scenario.ts';
 import { seenOf } from './lab/sight.ts';
 import { loadTopology, parseTopology, topologyNames } from './lab/topology.ts';

@@ -23,6 +23,7 @@ lab starts a topology of test/lab/topologies and gives a prompt to break parts o
 
 function timingText({ fault, detectedMs, by }: Timing): string {
   if (detectedMs === undefined) return `    ${fault}`;
+  if (by === 'feed') return `    ${fault}: dead ${detectedMs.toFixed(1)} ms after its last feed`;
   return `    ${fault}: seen ${detectedMs.toFixed(1)} ms after the ${by}`;
 }
 

@@ -1,6 +1,8 @@
 /** The prompt of `npm run lab`: a person breaks parts of running machines and watches. */
 import { createInterface } from 'node:readline/promises';
-import { type Lab, type LabNode, partsOf, startLab } from './lab.ts';
+import { type Lab, startLab } from './lab.ts';
+import type { LabNode } from './machine.ts';
+import { partsOf } from './parts/all.ts';
 import { STATUS } from './parts/system.ts';
 import { loadTopology } from './topology.ts';
 import type { Host } from './vm/vm.ts';

@@ -3,25 +3,27 @@
  * seen. Times are the machine's own: when the fault was done, when its kernel knew, when the agent did.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { World } from '../../exporters/status/json.ts';
-import { type Lab, type LabNode, startLab } from './lab.ts';
+import { type Lab, startLab } from './lab.ts';
+import { lookAt } from './look.ts';
+import type { LabNode } from './machine.ts';
 import { firstCall, traceCalls, untrace } from './parts/kernel.ts';
 import { AGENT_LOG } from './parts/system.ts';
 import type { Fault, Scenario } from './scenario.ts';
-import { seenOf } from './sight.ts';
 import { loadTopology } from './topology.ts';
 import type { Host } from './vm/vm.ts';
 
 const LOOK_EVERY_MS = 300;
-const REQUEST_MS = 20_000;
 const LOG_CHARS = 2_000;
 const LAST_WORDS_MS = 10_000;
 
 export interface Timing {
   readonly fault: string;
-  /** From the kernel (or, where no function of it is named, from the fault) to the agent's world. */
+  /**
+   * From the kernel (or, where no function of it is named, from the fault) to the agent's world; of a
+   * power cut from the last feed that went off to the end of the machine's process.
+   */
   readonly detectedMs: number | undefined;
-  readonly by: 'kernel' | 'fault';
+  readonly by: 'kernel' | 'fault' | 'feed';
 }
 
 export interface Verdict {
@@ -32,72 +34,65 @@ export interface Verdict {
   readonly timings: readonly Timing[];
 }
 
-async function text(node: LabNode, path: string): Promise<string> {
-  const answer = await fetch(`${node.url}${path}`, { signal: AbortSignal.timeout(REQUEST_MS) });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${(await answer.text()).trim()}`);
-  return answer.text();
+/** How long the machines that a fault took the power of lived on, the longest of them. */
+function livedOnMs({ nodes, power }: Lab, fault: Fault): number | undefined {
+  const times = nodes.flatMap((node) => {
+    const darkAt = power?.darkAt(node.name);
+    const endedAt = node.endedAt();
+    const isMeant = fault.see.some((sight) => sight.line === `node/${node.name} is off`);
+    return isMeant && darkAt !== undefined && endedAt !== undefined ? [endedAt - darkAt] : [];
+  });
+  return times.length > 0 ? Math.max(...times) : undefined;
 }
 
-/** Undefined when all is seen, with the time it was; else what is seen instead. */
-async function look(
-  node: LabNode,
-  fault: Fault,
-): Promise<{ readonly missing: string | undefined; readonly since: number | undefined }> {
-  let world: World;
-  let metrics: string;
-  try {
-    world = JSON.parse(await text(node, '/api/v1/world')) as World;
-    metrics = await text(node, '/metrics');
-  } catch (error) {
-    return { missing: (error as Error).message, since: undefined };
-  }
-  const seen = fault.see.map((sight) => ({ sight, ...seenOf(sight, world, metrics) }));
-  const missing = seen.filter(({ ok }) => !ok);
-  if (missing.length > 0) {
-    const told = missing.map(({ sight, instead }) => `${sight.line} (${instead})`).join(', ');
-    return { missing: told, since: undefined };
-  }
-  const times = seen.flatMap(({ since }) => since ?? []);
-  return { missing: undefined, since: times.length > 0 ? Math.max(...times) : undefined };
+/** A machine's monotonic clock; undefined: it is off or stands still. */
+async function clockOf(node: LabNode): Promise<number | undefined> {
+  if (!node.isOn()) return undefined;
+  const { status } = (await node.vm.qmp.execute('query-status')) as { readonly status: string };
+  return status === 'running' ? (await node.vm.guest.ask({ op: 'now' })).at : undefined;
 }
 
 async function doFault(lab: Lab, fault: Fault): Promise<Timing> {
-  const node = lab.nodes.find(({ url }) => url !== undefined);
+  const node = lab.nodes.find(({ spec }) => spec.agent);
   if (node === undefined) throw new Error('no node runs the agent');
   const name = fault.verbs.join(', ') || 'at rest';
   if (fault.kernel !== undefined) await traceCalls(node, fault.kernel);
-  const before = (await node.vm.guest.ask({ op: 'now' })).at;
-  let done = before;
+  const before = await clockOf(node);
+  let done = before ?? 0;
   for (const verb of fault.verbs) done = (await lab.act(verb)).at ?? done;
   const end = Date.now() + fault.withinS * 1000;
-  let seen = await look(node, fault);
+  let seen = await lookAt(lab, fault);
   while (seen.missing !== undefined) {
     if (Date.now() > end) {
       throw new Error(`after "${name}", not seen within ${fault.withinS} s: ${seen.missing}`);
     }
     await pause(LOOK_EVERY_MS);
-    seen = await look(node, fault);
+    seen = await lookAt(lab, fault);
   }
   const kernelAt =
-    fault.kernel === undefined ? undefined : await firstCall(node, fault.kernel, before);
+    fault.kernel === undefined ? undefined : await firstCall(node, fault.kernel, before ?? 0);
   if (fault.kernel !== undefined) {
     await untrace(node, fault.kernel);
     if (kernelAt === undefined)
       throw new Error(`after "${name}", the kernel never called ${fault.kernel}`);
   }
+  const livedOn = livedOnMs(lab, fault);
+  if (livedOn !== undefined) return { fault: name, detectedMs: livedOn, by: 'feed' };
   const from = kernelAt ?? done;
-  const fresh = seen.since !== undefined && seen.since >= before && fault.verbs.length > 0;
+  // What was seen before, by a machine of an earlier life, or at no known time is no detection.
+  const fresh = seen.since !== undefined && before !== undefined && seen.since >= before;
   return {
     fault: name,
-    detectedMs: fresh && seen.since !== undefined ? seen.since - from : undefined,
+    detectedMs:
+      fresh && seen.since !== undefined && fault.verbs.length > 0 ? seen.since - from : undefined,
     by: kernelAt === undefined ? 'fault' : 'kernel',
   };
 }
 
 async function lastWords(lab: Lab): Promise<string> {
   const said: string[] = [];
-  for (const { name, url, vm } of lab.nodes) {
-    if (url !== undefined) {
+  for (const { name, url, vm, isOn } of lab.nodes) {
+    if (url !== undefined && isOn()) {
       const late = pause(LAST_WORDS_MS, 'no answer');
       const log = await Promise.race([vm.guest.read(AGENT_LOG), late]).catch(String);
       said.push(`agent on ${name}: ${log.slice(-LOG_CHARS)}`);

@@ -4,6 +4,10 @@
  *
  *     fan/i2c-002e/2 is failed: 0 rpm      a component, group or source in that state, and why
  *     array/* has recovering 1             a gauge or fact of a component
+ *     beta: kernel/oops is ok              the same, by the agent of that node
+ *     node/alpha is off                    a machine: on, off, hung
+ *     agent/alpha is answering             its agent: answering, unready, silent
+ *     outlet/pdu/3 is off                  what a power switch says of an outlet: on, off
  *
  * `*` in an identity stands for any characters. At least one must match, and all that match must be so.
  */
@@ -14,6 +18,8 @@ import { DATA } from './host/files.ts';
 
 export interface Sight {
   readonly line: string;
+  /** The node whose agent must see it; undefined: the first that runs one. */
+  readonly node: string | undefined;
   readonly id: string;
   readonly state: string | undefined;
   readonly why: string | undefined;
@@ -39,14 +45,14 @@ export interface Scenario {
 }
 
 const WITHIN_S = 120;
-const SIGHT = /^(\S+) (?:is (\w+)(?:: (.+))?|has (\w+) (.+))$/u;
+const SIGHT = /^(?:(\w+): )?(\S+) (?:is (\w+)(?:: (.+))?|has (\w+) (.+))$/u;
 
 export function parseSight(line: string): Sight {
-  const [whole, id = '', state, why, key, value] = SIGHT.exec(line.trim()) ?? [];
+  const [whole, node, id = '', state, why, key, value] = SIGHT.exec(line.trim()) ?? [];
   if (whole === undefined) {
     throw new Error(`not understood: ${line} (ID is STATE: WHY, or ID has KEY VALUE)`);
   }
-  return { line: whole, id, state, why, key, value };
+  return { line: whole, node, id, state, why, key, value };
 }
 
 interface Given {

@@ -6,11 +6,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { DATA } from './host/files.ts';
+import { outletOf, SWITCH_KINDS, type SwitchSpec, type Wiring } from './host/power.ts';
 
 export type Hardware = 'fans' | 'ac' | 'bmc' | 'watchdog';
 const HARDWARE: readonly Hardware[] = ['fans', 'ac', 'bmc', 'watchdog'];
 
-export interface NodeSpec {
+export interface NodeSpec extends Wiring {
   readonly memoryMb: number;
   readonly hardware: readonly Hardware[];
   /** SCSI disks that can be pulled, by letter. */
@@ -31,6 +32,10 @@ export interface NodeSpec {
   readonly target: boolean;
   /** Addresses of an iSCSI target that this node logs in to; each is a path. */
   readonly portals: readonly string[];
+  /** Address of its default gateway. */
+  readonly gateway: string | undefined;
+  /** Whether it boots by itself when its power comes back. */
+  readonly returns: boolean;
   /** Whether nospof runs on it. */
   readonly agent: boolean;
 }
@@ -38,6 +43,8 @@ export interface NodeSpec {
 export interface Topology {
   readonly name: string;
   readonly about: string;
+  /** Power switches, by name; their outlets are the feeds of nodes. */
+  readonly switches: Readonly<Record<string, SwitchSpec>>;
   readonly nodes: Readonly<Record<string, NodeSpec>>;
 }
 
@@ -53,6 +60,10 @@ const DEFAULTS: NodeSpec = {
   queueing: false,
   target: false,
   portals: [],
+  gateway: undefined,
+  feeds: [],
+  chassis: undefined,
+  returns: false,
   agent: true,
 };
 
@@ -72,15 +83,61 @@ function nodeSpec(where: string, given: Partial<NodeSpec>): NodeSpec {
   return { ...DEFAULTS, ...given };
 }
 
+const SWITCH: Omit<SwitchSpec, 'kind'> = { outlets: 8, relayMs: 0 };
+
+function switchSpec(where: string, given: Partial<SwitchSpec>): SwitchSpec {
+  refuseUnknown(where, given, ['kind', ...Object.keys(SWITCH)]);
+  const { kind } = given;
+  if (kind === undefined || !SWITCH_KINDS.includes(kind)) {
+    throw new Error(`${where}: kind is one of ${SWITCH_KINDS.join(', ')}`);
+  }
+  return { ...SWITCH, ...given, kind };
+}
+
+function refuseFeeds({ name, switches, nodes }: Topology): void {
+  const taken = new Map<string, string>();
+  for (const [node, { feeds, chassis }] of Object.entries(nodes)) {
+    const where = `topology ${name}, node ${node}`;
+    for (const feed of feeds) {
+      const at = outletOf(feed);
+      const found = switches[at.name];
+      if (found === undefined || found.kind === 'ipmi' || at.outlet > found.outlets) {
+        throw new Error(`${where}: no outlet ${feed}`);
+      }
+      if (taken.has(feed)) throw new Error(`${where}: ${feed} feeds ${taken.get(feed)}`);
+      taken.set(feed, node);
+    }
+    if (chassis !== undefined && switches[chassis]?.kind !== 'ipmi') {
+      throw new Error(`${where}: chassis is the name of a switch of kind ipmi`);
+    }
+  }
+}
+
+interface Given {
+  readonly about?: string;
+  readonly switches?: Readonly<Record<string, Partial<SwitchSpec>>>;
+  readonly nodes?: Readonly<Record<string, Partial<NodeSpec>>>;
+}
+
 export function parseTopology(name: string, text: string): Topology {
-  const given = parse(text) as { about?: string; nodes?: Record<string, Partial<NodeSpec>> };
+  const given = parse(text) as Given;
   const where = `topology ${name}`;
-  refuseUnknown(where, given, ['about', 'nodes']);
+  refuseUnknown(where, given, ['about', 'switches', 'nodes']);
   const nodes = Object.entries(given.nodes ?? {}).map(
     ([node, spec]) => [node, nodeSpec(`${where}, node ${node}`, spec)] as const,
   );
   if (nodes.length === 0) throw new Error(`${where} has no nodes`);
-  return { name, about: given.about ?? '', nodes: Object.fromEntries(nodes) };
+  const switches = Object.entries(given.switches ?? {}).map(
+    ([one, spec]) => [one, switchSpec(`${where}, switch ${one}`, spec)] as const,
+  );
+  const topology: Topology = {
+    name,
+    about: given.about ?? '',
+    switches: Object.fromEntries(switches),
+    nodes: Object.fromEntries(nodes),
+  };
+  refuseFeeds(topology);
+  return topology;
 }
 
 export const TOPOLOGIES: string = join(DATA, 'topologies');

@@ -9,8 +9,9 @@ function device(disk: string): Readonly<Record<string, unknown>> {
   return { driver: 'scsi-hd', id: disk, drive: `file-${disk}`, serial: disk, bus: 'disks.0' };
 }
 
-export function backFile({ name, run: folder }: Plan, disk: string): string {
+export function backFile({ name, run: folder, boots }: Plan, disk: string): string {
   const path = folder.file(`${name}.${disk}.disk`);
+  if (boots > 0) return path;
   writeFileSync(path, '');
   truncateSync(path, DISK_BYTES);
   return path;
@@ -61,6 +62,10 @@ async function settle(node: Node): Promise<void> {
   }
   for (const [array, disks] of Object.entries(spec.mirrors)) {
     await modprobe(node, 'raid1');
+    if (node.boots > 0) {
+      await vm.guest.run(['mdadm', '--assemble', `/dev/${array}`, ...disks.map(diskPath)]);
+      continue;
+    }
     const spares = disks.length > 2 ? [`--spare-devices=${disks.length - 2}`] : [];
     await vm.guest.run([
       'mdadm',

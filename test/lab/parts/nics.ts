@@ -39,6 +39,9 @@ async function settle(node: Node): Promise<void> {
   for (const [link, address] of Object.entries(spec.addresses)) {
     await vm.guest.run(['ip', 'address', 'add', address, 'dev', link]);
   }
+  if (spec.gateway !== undefined) {
+    await run(node, 'ip', 'route', 'add', 'default', 'via', spec.gateway);
+  }
 }
 
 async function cable(node: Node, nic: string | undefined, up: boolean): Promise<undefined> {
@@ -56,9 +59,37 @@ async function flap(node: Node, nic: string | undefined, times: number): Promise
   return undefined;
 }
 
+/** tc-netem(8): what a card sends is lost, late or doubled. */
 async function shape(node: Node, nic: string, ...how: string[]): Promise<undefined> {
   await modprobe(node, 'sch_netem');
   await run(node, 'tc', 'qdisc', 'replace', 'dev', nic, 'root', 'netem', ...how);
+  return undefined;
+}
+
+const WAYS: Readonly<Record<string, readonly string[]>> = {
+  out: ['egress'],
+  in: ['ingress'],
+  both: ['egress', 'ingress'],
+};
+
+/** The carrier stays: a switch on the way drops everything, also what resolves addresses. */
+async function cut(node: Node, nic: string, way: string): Promise<undefined> {
+  const ends = WAYS[way];
+  if (ends === undefined) throw new Error(`a network is cut ${Object.keys(WAYS).join(', ')}`);
+  await modprobe(node, 'sch_ingress', 'cls_matchall', 'act_gact');
+  await run(node, 'tc', 'qdisc', 'replace', 'dev', nic, 'clsact');
+  for (const end of ends) {
+    const drop = ['matchall', 'action', 'drop'];
+    await run(node, 'tc', 'filter', 'replace', 'dev', nic, end, 'prio', '1', ...drop);
+  }
+  return undefined;
+}
+
+async function mend(node: Node, nic: string): Promise<undefined> {
+  for (const where of ['root', 'clsact']) {
+    // What was not there cannot be taken away, and need not be.
+    await node.vm.guest.runAll([{ argv: ['tc', 'qdisc', 'delete', 'dev', nic, where] }]);
+  }
   return undefined;
 }
 
@@ -84,20 +115,29 @@ export const part: Part = {
       act: (node, [nic, times]) => flap(node, nic, Number(times)),
     },
     {
+      form: 'net cut NIC WAY',
+      about: 'packets are dropped on their way out, in, or both; the cable stays',
+      act: (node, [nic = '', way = '']) => cut(node, nic, way),
+    },
+    {
       form: 'net lose NIC PERCENT',
-      about: 'packets a card sends are lost (100: cut one way)',
+      about: 'packets a card sends are lost, so many of a hundred',
       act: (node, [nic = '', percent]) => shape(node, nic, 'loss', `${Number(percent)}%`),
     },
     {
       form: 'net delay NIC MS',
-      about: 'packets a card sends are late, some of them twice',
-      act: (node, [nic = '', delay]) =>
-        shape(node, nic, 'delay', `${Number(delay)}ms`, 'duplicate', '5%'),
+      about: 'packets a card sends are late',
+      act: (node, [nic = '', delay]) => shape(node, nic, 'delay', `${Number(delay)}ms`),
+    },
+    {
+      form: 'net double NIC PERCENT',
+      about: 'packets a card sends arrive twice, so many of a hundred',
+      act: (node, [nic = '', percent]) => shape(node, nic, 'duplicate', `${Number(percent)}%`),
     },
     {
       form: 'net mend NIC',
-      about: 'packets a card sends arrive again',
-      act: (node, [nic = '']) => shape(node, nic, 'loss', '0%'),
+      about: 'packets arrive again as they were sent',
+      act: (node, [nic = '']) => mend(node, nic),
     },
   ],
 };

@@ -2,6 +2,7 @@
  * What a part of a machine is: how QEMU is told to build it in, how the machine's system is set up for
  * it, and the verbs that break and mend it. Each part is one file.
  */
+import type { Power } from '../host/power.ts';
 import type { RunFolder } from '../host/run-folder.ts';
 import type { NodeSpec } from '../topology.ts';
 import type { Vm } from '../vm/vm.ts';
@@ -11,6 +12,10 @@ export interface Plan {
   readonly name: string;
   readonly spec: NodeSpec;
   readonly run: RunFolder;
+  /** The switches that feed it; undefined: the topology has none. */
+  readonly power: Power | undefined;
+  /** How often it was booted before; its disks keep what they hold. */
+  readonly boots: number;
   /** UDP port of the multicast group that stands for a network between machines. */
   readonly networkPort: (network: string) => number;
   /** Whether this network joins several machines. */
@@ -20,6 +25,8 @@ export interface Plan {
 /** A machine that runs. */
 export interface Node extends Plan {
   readonly vm: Vm;
+  /** Boots it again after it ended. */
+  readonly start: () => Promise<void>;
 }
 
 export interface Verb {

@@ -77,6 +77,15 @@ export const part: Part = {
       },
     },
     {
+      form: 'node boot',
+      about: 'a machine that ended is booted again',
+      act: async (node) => {
+        if (node.power?.gives(node.name) === false) throw new Error(`${node.name} has no power`);
+        await node.start();
+        return undefined;
+      },
+    },
+    {
       form: 'clock jump SECONDS',
       about: 'wall-clock time jumps',
       act: async (node, [seconds]) => {

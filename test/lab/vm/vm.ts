@@ -4,7 +4,7 @@
  * read-only, with writes kept in its memory.
  */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DATA, DIST, ROOT } from '../host/files.ts';
 import type { Kernel } from '../host/prepare.ts';
@@ -35,8 +35,10 @@ export interface VmSpec {
 export interface Vm {
   readonly name: string;
   readonly guest: Guest;
+  /** Resolves when its system has spoken. */
+  readonly up: () => Promise<void>;
   readonly qmp: Qmp;
-  /** Path of the socket where QEMU's gdb stub listens once `startGdb` was asked. */
+  /** What its kernel and system printed. */
   readonly consoleLog: () => string;
   readonly ended: Promise<void>;
   /** Power cut: QEMU is killed. */
@@ -85,8 +87,11 @@ function endOf(child: ChildProcess): Promise<void> {
   });
 }
 
-export async function startVm(host: Host, spec: VmSpec): Promise<Vm> {
+/** `onStart` is given the machine as soon as its process runs, long before its system does. */
+export async function startVm(host: Host, spec: VmSpec, onStart: (vm: Vm) => void): Promise<Vm> {
   const { run } = host;
+  // Sockets of an earlier life would be taken for this one's.
+  for (const name of ['qmp', 'lab']) rmSync(run.file(`${spec.name}.${name}`), { force: true });
   const child = run.spawn(argvOf(host, spec), `${spec.name}.qemu`);
   const ended = endOf(child);
   const log = (name: string): string => {
@@ -107,16 +112,22 @@ export async function startVm(host: Host, spec: VmSpec): Promise<Vm> {
     openQmp(run.file(`${spec.name}.qmp`), CONNECT_MS),
     openChannel(spec.name, run.file(`${spec.name}.lab`), CONNECT_MS),
   ]);
-  const [qmp, guest] = await Promise.race([opened, quit]);
-  await Promise.race([guest.up(UP_MS), quit]);
-  return {
-    name: spec.name,
-    guest,
-    qmp,
-    ended,
-    consoleLog: () => log('console'),
-    cutPower: () => {
-      child.kill('SIGKILL');
-    },
-  };
+  const cutPower = (): void => void child.kill('SIGKILL');
+  try {
+    const [qmp, guest] = await Promise.race([opened, quit]);
+    const vm: Vm = {
+      name: spec.name,
+      guest,
+      qmp,
+      ended,
+      consoleLog: () => log('console'),
+      cutPower,
+      up: () => Promise.race([guest.up(UP_MS), quit]),
+    };
+    onStart(vm);
+    return vm;
+  } catch (error) {
+    cutPower();
+    throw error;
+  }
 }
