@@ -17,6 +17,7 @@ import { openReadPorts } from './ports/all.ts';
 import { monotonicNow, wallOffset } from './ports/clock.ts';
 import { type InventoryFile, loadInventory, openInventoryFile } from './ports/inventory-file.ts';
 import { openProbe, type Probe } from './probe.ts';
+import { keepCompiled, rehearse } from './rehearsal.ts';
 import { version } from './version.ts';
 import { createWatch, type Watch, wakesOf } from './watch.ts';
 
@@ -76,6 +77,7 @@ const NO_WAKES: Wakes = { mode: 'polling', close: async () => undefined };
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, collectors, onTrouble } = options;
   const startedAt = monotonicNow();
+  if (!options.forgetful) keepCompiled();
   let wallOffsetMs = Date.now() - startedAt;
   const lookOnly = options.lookOnly === true;
   const remembered = await loadInventory(config.stateDir, onTrouble, !lookOnly);
@@ -135,7 +137,23 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   for (const { wakes: found, at } of early) loop.wake(found, at);
   const parts: Parts = { loop, probe, wakes, inventory };
-  return { loop, vitals, close: () => closeParts(parts) };
+  let endRehearsal = (): void => undefined;
+  if (!options.forgetful) {
+    const { world, snapshot, ready } = loop;
+    void ready.then(() => {
+      if (!closed) endRehearsal = rehearse({ watches, snapshot, world });
+    });
+  }
+  let closed = false;
+  return {
+    loop,
+    vitals,
+    close: () => {
+      closed = true;
+      endRehearsal();
+      return closeParts(parts);
+    },
+  };
 }
 
 /** One complete look at the machine: every source read once; what an agent remembered is missed if gone. */

@@ -5,21 +5,26 @@
  */
 import type { Snapshot } from '../collectors/lib/collector.ts';
 import type { Judgement } from '../rules/config.ts';
-import {
-  type ComponentId,
-  type Ms,
-  ms,
-  type Observation,
-  type Sample,
-  type SourceId,
-} from '../rules/model.ts';
+import { type ComponentId, type Ms, ms, type Sample, type SourceId } from '../rules/model.ts';
 import { emptyWorld, step } from '../rules/step.ts';
 import type { Input, Remembered, World } from '../rules/world.ts';
 import { type KernelWake, matches } from './kernel/wakes.ts';
+import { openParsing, type Parsing } from './parsing.ts';
 import { monotonicNow } from './ports/clock.ts';
 import type { Probe } from './probe.ts';
 import { openRelists } from './relists.ts';
-import { begin, dueOf, finish, isDue, mark, nextOnGrid, refresh, type Watch } from './watch.ts';
+import {
+  aheadUntil,
+  begin,
+  dueOf,
+  earliest,
+  finish,
+  isDue,
+  mark,
+  nextOnGrid,
+  refresh,
+  type Watch,
+} from './watch.ts';
 
 /** Even with nothing to read the world is stepped this often, so that sight can decay. */
 export const HEARTBEAT_MS = 1000;
@@ -27,8 +32,6 @@ export const HEARTBEAT_MS = 1000;
 export const SAMPLES_MAX = 1000;
 /** Reading goes on after the loop had a turn when it took longer than this. */
 export const READING_TURN_MS = 2;
-/** Wakes that name nothing list folders anew no more often than this. */
-export const RELIST_MS = 10_000;
 /** Later than this the process itself was stopped, or the machine. Less than any source's stale time. */
 export const STOPPED_MS = 2000;
 /** A wake that comes later than this is told to the core; less is every machine's jitter. */
@@ -59,14 +62,11 @@ export interface Loop {
   readonly wake: (wakes: readonly KernelWake[], at: Ms) => void;
   readonly tell: (input: Exclude<Input, { kind: 'read' }>) => void;
   readonly knows: (component: ComponentId) => boolean;
+  /** What was last read of a source. */
+  readonly snapshot: (source: SourceId) => Snapshot | undefined;
   /** Resolves when every source has answered once. */
   readonly ready: Promise<void>;
   readonly close: () => void;
-}
-
-interface Parsed {
-  readonly snapshot: Snapshot;
-  readonly observation: Observation;
 }
 
 class RunningLoop implements Loop {
@@ -80,11 +80,12 @@ class RunningLoop implements Loop {
   #readyAt: Ms | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = ms(0);
-  #relistedAt = ms(Number.NEGATIVE_INFINITY);
-  readonly #relists = openRelists((watch) => {
-    this.#options.probe.relist(watch.source);
-    refresh(watch, monotonicNow());
-    this.#readDue();
+  readonly #relists = openRelists({
+    relist: ({ source }) => this.#options.probe.relist(source),
+    refresh: (watch) => {
+      refresh(watch, monotonicNow());
+      this.#readDue();
+    },
   });
   #turn: NodeJS.Immediate | undefined;
   /** Set while the sources are read again after a stop. */
@@ -92,14 +93,13 @@ class RunningLoop implements Loop {
   #closed = false;
   #answered: () => void = () => {};
   readonly #options: LoopOptions;
-  readonly #parsed = new Map<SourceId, Parsed>();
+  readonly #parsing: Parsing;
   /** Wakes that were read for, but are not in the world yet. */
   readonly #answers: Ms[] = [];
-  /** What was last said of a parser that fails: it is not said again with each reading. */
-  readonly #troubles = new Map<SourceId, string>();
 
   constructor(options: LoopOptions) {
     this.#options = options;
+    this.#parsing = openParsing(options.onTrouble);
     const specs = options.watches.map(({ id, source, everyMs }) => ({
       id,
       everyMs,
@@ -118,6 +118,8 @@ class RunningLoop implements Loop {
 
   knows = (component: ComponentId): boolean => this.#world.places.has(component);
 
+  snapshot = (source: SourceId): Snapshot | undefined => this.#parsing.snapshot(source);
+
   counts = (): LoopCounts => ({
     steps: this.#steps,
     wakes: this.#wakes,
@@ -128,18 +130,14 @@ class RunningLoop implements Loop {
   wake = (wakes: readonly KernelWake[], at: Ms): void => {
     const now = monotonicNow();
     this.#wakes += wakes.length;
-    const named = wakes.some((one) => one.on === 'uevent');
-    const linked = wakes.some((one) => one.on === 'netlink');
-    // The polling twin says overflow each second: folders are not listed as often.
-    const relists = named || (!linked && now - this.#relistedAt > RELIST_MS);
-    if (relists) this.#relistedAt = now;
+    const relist = this.#relists.after(wakes, now);
     for (const watch of this.#options.watches) {
       if (!watch.source.wakes.some((wake) => wakes.some((one) => matches(wake, one)))) continue;
-      if (relists) this.#options.probe.relist(watch.source);
-      else if (linked) this.#relists.soon(watch);
+      relist(watch);
       mark(watch, at, now);
     }
-    this.#readDue();
+    // Answers that wait for their step come before more reads.
+    if (this.#turn === undefined) this.#readDue();
   };
 
   tell = (input: Exclude<Input, { kind: 'read' }>): void => {
@@ -154,12 +152,16 @@ class RunningLoop implements Loop {
     clearImmediate(this.#turn);
   };
 
-  /** Reads what is due, a few at a time: other work gets its turn between two batches. */
+  /** Reads what is due, a few at a time: other work, and the step, get their turn between two batches. */
   #readDue(): void {
     if (this.#closed) return;
     const started = monotonicNow();
+    let begun: Watch | undefined;
     for (const watch of dueOf(this.#options.watches, started)) {
+      if (begun !== undefined && watch.rank > begun.rank) break;
+      if (watch.rank > 0 && aheadUntil(this.#options.watches, started) !== undefined) break;
       if (monotonicNow() - started > READING_TURN_MS) break;
+      begun = watch;
       void this.#read(watch);
     }
     this.#wakeLater();
@@ -171,12 +173,7 @@ class RunningLoop implements Loop {
     const snapshot = await this.#options.probe.read(watch.source);
     if (this.#closed) return;
     const now = monotonicNow();
-    const known = this.#parsed.get(watch.id);
-    const observation =
-      known !== undefined && known.snapshot === snapshot
-        ? known.observation
-        : this.#parse(watch, snapshot);
-    this.#parsed.set(watch.id, { snapshot, observation });
+    const observation = this.#parsing.observe(watch, snapshot);
     const durationMs = now - started;
     this.#inbox.push({ kind: 'read', source: watch.id, at: now, observation, durationMs });
     this.#sample('read', durationMs);
@@ -188,28 +185,17 @@ class RunningLoop implements Loop {
     this.#turnSoon();
   }
 
-  #parse(watch: Watch, snapshot: Snapshot): Observation {
-    try {
-      return watch.source.parse(snapshot);
-    } catch (error) {
-      const why = `the parser of ${watch.id} failed: ${(error as Error).message}`;
-      if (this.#troubles.get(watch.id) !== why) {
-        this.#options.onTrouble(`${why}; please send its capture`);
-      }
-      this.#troubles.set(watch.id, why);
-      return { kind: 'blind', why };
-    }
-  }
-
   #turnSoon(): void {
     if (this.#closed || this.#turn !== undefined) return;
     this.#turn = setImmediate(() => {
       this.#turn = undefined;
       this.#noteStop();
-      this.#readDue();
+      if (this.#catchUp !== undefined) this.#readDue();
       if (this.#isCatchingUp()) return;
       this.#step();
+      // What else was woken does not wait until the world is packed for those who look at it.
       this.#readDue();
+      this.#handOn();
     });
   }
 
@@ -250,6 +236,9 @@ class RunningLoop implements Loop {
     this.#sample('step', ended - started);
     for (const wokenAt of this.#answers.splice(0)) this.#sample('wake_to_world', ended - wokenAt);
     this.#noteReady(ended);
+  }
+
+  #handOn(): void {
     const samples = this.#samples;
     this.#samples = [];
     this.#options.onWorld(this.#world, samples);
@@ -271,11 +260,8 @@ class RunningLoop implements Loop {
   #wakeLater(): void {
     if (this.#closed) return;
     const now = monotonicNow();
-    let next = nextOnGrid(now, HEARTBEAT_MS);
-    if (this.#world.dueAt !== undefined && this.#world.dueAt < next) next = this.#world.dueAt;
-    for (const watch of this.#options.watches) {
-      if (!watch.inFlight && watch.dueAt < next) next = watch.dueAt;
-    }
+    const latest = Math.min(nextOnGrid(now, HEARTBEAT_MS), this.#world.dueAt ?? Infinity);
+    const next = earliest(this.#options.watches, now, ms(latest));
     if (this.#timer !== undefined && this.#timerAt === next) return;
     clearTimeout(this.#timer);
     this.#timerAt = next;

@@ -1,11 +1,15 @@
 /** When a source is due: its grid, its wakes, and the gap that a storm of them must keep. */
 import t from 'tap';
 import {
+  AHEAD_MS,
+  aheadUntil,
   begin,
   createWatch,
   dueOf,
+  earliest,
   finish,
   isDue,
+  LONG_MS,
   mark,
   nextOnGrid,
   STORM_READS,
@@ -13,6 +17,7 @@ import {
   WAKE_GAP_MS,
   type Watch,
 } from '../agent/watch.ts';
+import type { Read } from '../collectors/lib/collector.ts';
 import { ms, sourceId } from '../rules/model.ts';
 import { sourceOf } from './place.ts';
 
@@ -142,7 +147,41 @@ t.test(
     port.dueAt = ms(999);
     t.same(
       dueOf([port, file], ms(1000)).map((one) => one.id),
+      ['test/file', 'test/port'],
+      'a moment of waiting changes nothing',
+    );
+    port.dueAt = ms(1000 - LONG_MS - 1);
+    t.same(
+      dueOf([port, file], ms(1000)).map((one) => one.id),
       ['test/port', 'test/file'],
     );
+  },
+);
+
+t.test(
+  'device-mapper is asked alone, and the others wait for it no longer than a moment',
+  async (t) => {
+    const at = (name: string, read: Read): Watch =>
+      createWatch(sourceId('test', name), sourceOf(read), 1000, ms(1000));
+    const dm = at('dm', { kind: 'dm', target: 'multipath' });
+    const hanging = at('hanging', { kind: 'file', root: 'sys', glob: 'a', mayHang: true });
+    const file = at('file', { kind: 'file', root: 'sys', glob: 'a' });
+    const watches = [hanging, file, dm];
+    t.same(
+      dueOf(watches, ms(1000)).map((one) => one.id),
+      ['test/dm', 'test/file', 'test/hanging'],
+    );
+    t.equal(aheadUntil(watches, ms(1000)), undefined);
+    begin(dm, ms(1000));
+    t.equal(aheadUntil(watches, ms(1001)), 1000 + AHEAD_MS);
+    t.equal(
+      earliest(watches, ms(1001), ms(2000)),
+      1000 + AHEAD_MS,
+      'the loop need not wake before',
+    );
+    t.equal(aheadUntil(watches, ms(1000 + AHEAD_MS)), undefined, 'it does not answer');
+    finish(dm, ms(1002));
+    t.equal(aheadUntil(watches, ms(1003)), undefined, 'it answered');
+    t.equal(earliest(watches, ms(1003), ms(2000)), 1003);
   },
 );

@@ -7,7 +7,13 @@ import { readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Libc, MSG_TRUNC, SOCKADDR_NL_BYTES } from './libc.ts';
 import { errorName, type KernelWake } from './message.ts';
-import { decodeNetlink, decodeNetlinkAddress, decodeUevent, netlinkSubject } from './netlink.ts';
+import {
+  decodeNetlink,
+  decodeNetlinkAddress,
+  decodeUevent,
+  netlinkSubject,
+  type Uevent,
+} from './netlink.ts';
 
 /** Datagrams or kernel records taken in one round; the rest is there in the next. */
 const DRAIN_MAX = 1024;
@@ -96,12 +102,12 @@ export function drainNetlink(
   }
 }
 
-/** Wakes of the subsystems asked for; `any` is told of every subsystem, asked for or not. */
+/** Wakes of the subsystems asked for; `any` is told of every event, asked for or not. */
 export function drainUevents(
   reader: NetlinkReader,
   subsystems: ReadonlySet<string>,
   add: (wake: KernelWake) => void,
-  any: (subsystem: string) => void,
+  any: (event: Uevent) => void,
 ): void {
   drainNetlink(
     reader,
@@ -111,7 +117,7 @@ export function drainUevents(
         add({ on: 'overflow' });
         return;
       }
-      any(event.subsystem);
+      any(event);
       if (!subsystems.has(event.subsystem)) return;
       add({ on: 'uevent', subsystem: event.subsystem, action: event.action });
     },

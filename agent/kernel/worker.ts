@@ -19,6 +19,7 @@ import {
 import { type WatchedFile, WatchedFiles } from './files.ts';
 import { type Libc, openLibc, POLLIN, POLLNVAL, POLLPRI } from './libc.ts';
 import { CELL, type KernelWake, type WorkerMessage, type WorkerStart } from './message.ts';
+import { rehearseDrains } from './rehearsal.ts';
 
 /** The longest wait; what `process.exit` may have to wait for. */
 const POLL_MS = 500;
@@ -124,6 +125,12 @@ function listSoon(listing: Listing, nowMs: number): void {
   listing.settleMs = nowMs + LIST_SETTLE_MS;
 }
 
+/** Lists when the dust has settled: a device that only changed mostly has the files it had. */
+function listSettled(listing: Listing, nowMs: number): void {
+  listing.settleMs = nowMs + LIST_SETTLE_MS;
+  listing.nextMs = Math.min(listing.nextMs, listing.settleMs);
+}
+
 function list(thread: Thread, nowMs: number): readonly string[] {
   const { listing } = thread;
   const added = thread.files.list();
@@ -132,8 +139,8 @@ function list(thread: Thread, nowMs: number): readonly string[] {
   return added;
 }
 
-/** Empties the fixed descriptors that have something. True when the thread is to end. */
-function drainFixed(thread: Thread, round: Round, atMs: number): boolean {
+/** Empties the sockets that have something. True when the thread is to end. */
+function drainSockets(thread: Thread, round: Round, atMs: number): boolean {
   const { libc, buffers } = thread;
   const { fds } = thread.start;
   const add = (wake: KernelWake): void => {
@@ -147,25 +154,29 @@ function drainFixed(thread: Thread, round: Round, atMs: number): boolean {
     if ((revents & POLLNVAL) !== 0) throw new Error(`the ${role} descriptor was closed`);
     if (role === 'stop') return true;
     if (role === 'uevent' && fds.uevent !== undefined) {
-      drainUevents({ libc, fd: fds.uevent, buffers }, thread.subsystems, add, (subsystem) => {
-        if (LIST_SUBSYSTEMS.has(subsystem)) listSoon(thread.listing, atMs);
+      drainUevents({ libc, fd: fds.uevent, buffers }, thread.subsystems, add, (event) => {
+        if (!LIST_SUBSYSTEMS.has(event.subsystem)) return;
+        if (event.action === 'change') listSettled(thread.listing, atMs);
+        else listSoon(thread.listing, atMs);
       });
     }
     if (role === 'route' && fds.route !== undefined) {
       drainRoutes({ libc, fd: fds.route, buffers }, thread.abouts, add);
     }
-    if (role === 'kmsg' && thread.kmsg !== undefined) {
-      add({ on: 'kmsg' });
-      if (!drainKmsg(thread.kmsg, thread.record)) {
-        thread.kmsg = undefined;
-        thread.post({
-          kind: 'trouble',
-          why: 'the kernel log device cannot be read any more: it is read at its period',
-        });
-      }
-    }
   }
   return false;
+}
+
+/** Empties the kernel log, where it has something. */
+function drainLog(thread: Thread, round: Round, atMs: number): void {
+  if (thread.kmsg === undefined || round.set.revents(round.roles.indexOf('kmsg')) === 0) return;
+  thread.pending.add({ on: 'kmsg' }, atMs);
+  if (drainKmsg(thread.kmsg, thread.record)) return;
+  thread.kmsg = undefined;
+  thread.post({
+    kind: 'trouble',
+    why: 'the kernel log device cannot be read any more: it is read at its period',
+  });
 }
 
 /** Arms again the files that woke. */
@@ -217,9 +228,15 @@ function watch(thread: Thread): void {
     beat(cells);
     const { kmsg } = thread;
     const watched = thread.files.size;
-    if (count > 0 && drainFixed(thread, round, atMs)) return;
-    if (count >= 0) drainFiles(thread, round, atMs);
+    // Told one after the other: a wake that names what moved does not wait for the log to be emptied.
+    if (count > 0 && drainSockets(thread, round, atMs)) return;
     held = tell(thread);
+    if (count >= 0) {
+      drainFiles(thread, round, atMs);
+      held = tell(thread);
+      drainLog(thread, round, atMs);
+      held = tell(thread);
+    }
     let stale = kmsg !== thread.kmsg || watched !== thread.files.size;
     if (monotonicMs() >= listing.nextMs) {
       // What moved in a new file before it was armed was not seen: have it read.
@@ -258,6 +275,7 @@ async function main(start: WorkerStart): Promise<void> {
     failures: 0,
   };
   try {
+    rehearseDrains(thread.libc);
     list(thread, nowMs);
     post({ kind: 'ready' });
     watch(thread);

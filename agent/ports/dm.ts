@@ -38,6 +38,8 @@ type Failure = Extract<Entry, { errno: string }>;
 
 export const DEADLINE_MS = 4000;
 const FIRST_BYTES = 16 * 1024;
+/** Devices asked before the list is there: a server has a few maps, a thousand would fill the pool. */
+const AHEAD_MAX = 8;
 export const ANSWER_BYTES_MAX: number = 4 * 1024 * 1024;
 /** Devices that are certainly not the target asked for, by the owner's word in their UUID. */
 const OTHERS = /^(LVM|CRYPT|VDO|DMRAID|part\d+)-/u;
@@ -121,18 +123,26 @@ function isFailure(value: object): value is Failure {
   return 'errno' in value;
 }
 
+/** What a device was asked; its table only when it is known to have the target. */
+interface Asked {
+  readonly status: Promise<readonly DmTarget[] | Failure>;
+  readonly table: Promise<readonly DmTarget[] | Failure> | undefined;
+}
+
+type AskDevice = (device: DmDevice, flags: number) => Promise<readonly DmTarget[] | Failure>;
+
 /** Lines of one device; none when it has no such target or vanished since it was listed. */
 async function deviceLines(
-  ioctl: Ioctl,
-  fd: number,
+  askDevice: AskDevice,
   device: DmDevice,
   target: string,
+  asked: Asked | undefined,
 ): Promise<readonly string[] | Failure> {
-  const status = await targetsOf(ioctl, fd, device, 0);
+  const status = await (asked?.status ?? askDevice(device, 0));
   if (isFailure(status)) return status.errno === 'ENXIO' ? [] : status;
   const wanted = status.filter(({ type }) => type === target);
   if (wanted.length === 0) return [];
-  const table = await targetsOf(ioctl, fd, device, STATUS_TABLE);
+  const table = await (asked?.table ?? askDevice(device, STATUS_TABLE));
   const loaded = isFailure(table) ? [] : table.filter(({ type }) => type === target);
   return [
     ...wanted.map((one) => targetLine(device, one, '')),
@@ -140,23 +150,48 @@ async function deviceLines(
   ];
 }
 
-/** All lines by ioctl. A device that fails alone is left out only when it is gone. */
+function identity({ number, name, uuid }: DmDevice): string {
+  return `${number} ${uuid ?? ''} ${name}`;
+}
+
+/** Devices that had the target when it was last read, and are asked before the list is there. */
+export type KnownDevices = Map<string, DmDevice>;
+
+/**
+ * All lines by ioctl. A device that fails alone is left out only when it is gone. Each question costs a way
+ * to another thread and back: the devices of last time are asked together with the list, and their answers
+ * count when the list still has them.
+ */
 export async function readByIoctl(
   ioctl: Ioctl,
   fd: number,
   target: string,
   stopped: () => boolean,
+  known: KnownDevices = new Map(),
 ): Promise<Entry> {
-  const listed = await ask(ioctl, fd, LIST_DEVICES, { flags: 0 });
+  const askDevice: AskDevice = (device, flags) => targetsOf(ioctl, fd, device, flags);
+  const listing = ask(ioctl, fd, LIST_DEVICES, { flags: 0 });
+  const ahead = new Map<string, Asked>();
+  for (const [key, device] of known) {
+    if (ahead.size >= AHEAD_MAX) break;
+    ahead.set(key, { status: askDevice(device, 0), table: askDevice(device, STATUS_TABLE) });
+  }
+  // The descriptor is closed behind us: nothing may be under way then.
+  const answered = Promise.all([...ahead.values()].flatMap((one) => [one.status, one.table]));
+  const listed = await listing;
+  await answered;
   if (isFailure(listed)) return listed;
   const devices = decodeDevices(LITTLE, listed);
   if (devices === undefined) return { errno: 'EPROTO', why: 'the list of dm devices is cut' };
   const lines: string[] = [];
+  known.clear();
   for (const device of devices) {
     if (stopped()) return { errno: 'ECANCELED' };
     if (device.uuid !== undefined && OTHERS.test(device.uuid)) continue;
-    const found = await deviceLines(ioctl, fd, device, target);
+    const key = identity(device);
+    const found = await deviceLines(askDevice, device, target, ahead.get(key));
     if (isFailure(found)) return { ...found, why: found.why ?? `status of ${device.number}` };
+    if (found.length > 0) known.set(key, device);
     lines.push(...found);
   }
   return { text: lines.map((line) => `${line}\n`).join('') };
@@ -166,6 +201,7 @@ class DmPort implements ReadPort<DmRead> {
   readonly #control: string;
   readonly #driver: string;
   readonly #ioctl: Ioctl | undefined;
+  readonly #known = new Map<string, KnownDevices>();
   #busy: Promise<Entry> | undefined;
   #closed = false;
 
@@ -207,7 +243,9 @@ class DmPort implements ReadPort<DmRead> {
       }
       const fd = openSync(this.#control, 'r+');
       try {
-        return this.#named(await readByIoctl(this.#ioctl, fd, target, stopped));
+        const known = this.#known.get(target) ?? new Map();
+        this.#known.set(target, known);
+        return this.#named(await readByIoctl(this.#ioctl, fd, target, stopped, known));
       } finally {
         closeSync(fd);
       }

@@ -7,7 +7,7 @@
  */
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openWakes } from '../../agent/kernel/wakes.ts';
+import { openWakes, type Wakes } from '../../agent/kernel/wakes.ts';
 import type { Wake } from '../../collectors/lib/collector.ts';
 
 interface ChildOptions {
@@ -37,10 +37,12 @@ const tids = (): readonly string[] => readdirSync('/proc/self/task');
 
 async function watch(): Promise<void> {
   const before = new Set(tids());
-  const wakes = await openWakes({
+  let wakes: Wakes | undefined;
+  wakes = await openWakes({
     roots: { proc: '/proc', sys: '/sys', dev: '/dev', run: '/run' },
     wakes: options.wakes ?? [],
-    onWake: (seen) => print({ seen, mode: wakes.mode }),
+    // A slow start is stood in for by the polling twin.
+    onWake: (seen) => print({ seen, mode: wakes?.mode ?? 'polling' }),
     onTrouble: (trouble) => print({ trouble }),
   });
   print({ ready: wakes.mode, threads: tids().filter((tid) => !before.has(tid)) });

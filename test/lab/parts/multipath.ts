@@ -22,14 +22,13 @@ function disks(plan: Plan): readonly string[] {
   });
 }
 
-/** Files whose devices are on the path: the disks behind an adapter, by their SCSI host. */
+/** Kernel names of the disks that are paths: those below a map. A disk that serves a mirror is none. */
 async function pathNames(node: Node): Promise<readonly string[]> {
-  const text = await run(node, 'lsblk', '-dno', 'NAME,TRAN,HCTL', '-I', '8');
-  return text
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/u)[0] ?? '')
-    .filter((name) => name.startsWith('sd'))
-    .sort();
+  const list = async (path: string): Promise<readonly string[]> =>
+    (await node.vm.guest.ask({ op: 'list', path })).names ?? [];
+  const maps = (await list('/sys/block')).filter((name) => name.startsWith('dm-'));
+  const paths = await Promise.all(maps.map((map) => list(`/sys/block/${map}/slaves`)));
+  return [...new Set(paths.flat())].sort();
 }
 
 function settings(spec: Plan['spec']): string {
