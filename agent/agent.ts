@@ -14,8 +14,10 @@ import type { World } from '../rules/world.ts';
 import { type KernelWake, openWakes, type Wakes } from './kernel/wakes.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { openReadPorts } from './ports/all.ts';
+import { bootId } from './ports/boot.ts';
 import { monotonicNow, wallOffset } from './ports/clock.ts';
 import { type InventoryFile, loadInventory, openInventoryFile } from './ports/inventory-file.ts';
+import { type Journal, openJournal } from './ports/journal.ts';
 import { openProbe, type Probe } from './probe.ts';
 import { version } from './version.ts';
 import { createWatch, type Watch, wakesOf } from './watch.ts';
@@ -54,14 +56,28 @@ interface Parts {
   readonly probe: Probe;
   readonly wakes: Wakes;
   readonly inventory: InventoryFile | undefined;
+  readonly journal: Journal | undefined;
 }
 
-async function closeParts({ loop, probe, wakes, inventory }: Parts): Promise<void> {
+async function closeParts({ loop, probe, wakes, inventory, journal }: Parts): Promise<void> {
   loop.close();
-  await Promise.all([wakes.close(), probe.close(), inventory?.close()]);
+  await Promise.all([wakes.close(), probe.close(), inventory?.close(), journal?.close()]);
 }
 
 const NO_WAKES: Wakes = { mode: 'polling', close: async () => undefined };
+
+function openOwnJournal(options: AgentOptions, wallOffsetMs: () => number): Journal {
+  const { config, onTrouble } = options;
+  return openJournal({
+    stateDir: config.stateDir,
+    version: version(),
+    node: config.node,
+    boot: bootId(),
+    life: `${process.pid}.${Math.round(monotonicNow())}`,
+    wallOffsetMs,
+    onTrouble,
+  });
+}
 
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, collectors, onTrouble } = options;
@@ -70,6 +86,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const lookOnly = options.lookOnly === true;
   const remembered = await loadInventory(config.stateDir, onTrouble, !lookOnly);
   const inventory = lookOnly ? undefined : openInventoryFile(config.stateDir, onTrouble);
+  const journal = lookOnly ? undefined : openOwnJournal(options, () => wallOffsetMs);
   const probe = openProbe({ ...config, ports: openReadPorts(config) });
   const watches = watchesOf(collectors, config, startedAt);
   let saved = 0;
@@ -89,7 +106,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       wakeMode: wakes?.mode ?? mode,
       steps: counts?.steps ?? 0,
       wakes: counts?.wakes ?? 0,
-      drops: { ...counts?.drops, matches: probe.dropped() },
+      drops: {
+        ...counts?.drops,
+        matches: probe.dropped(),
+        ...(journal === undefined ? {} : { journal: journal.dropped() }),
+      },
     };
   };
   const onWorld = (world: World, samples: readonly Sample[]): void => {
@@ -119,11 +140,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     probe,
     judgement: config.judgement,
     inventory: remembered,
+    onStep: (taken) => journal?.record(taken),
     onWorld,
     onTrouble,
   });
   for (const { wakes: found, at } of early) loop.wake(found, at);
-  const parts: Parts = { loop, probe, wakes, inventory };
+  const parts: Parts = { loop, probe, wakes, inventory, journal };
   return { loop, vitals, close: () => closeParts(parts) };
 }
 
