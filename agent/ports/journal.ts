@@ -5,7 +5,7 @@
  * kernel to write back. A disk that fails, is full or does not keep up costs steps, which are counted and
  * said once; when it can be written again a new segment with a fresh checkpoint shows where the gap is.
  */
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Head, openRecorder, type Step, wallLine } from '../../rules/record.ts';
 import type { World } from '../../rules/world.ts';
@@ -66,8 +66,11 @@ type Item =
 
 interface Segment {
   readonly file: FileHandle;
+  readonly path: string;
   /** Whole lines on disk, as far as we know. */
   bytes: number;
+  /** Its checkpoint is whole; without one it tells nothing. */
+  usable: boolean;
 }
 
 class Writer implements Journal {
@@ -233,7 +236,7 @@ class Writer implements Journal {
     const { totalBytes, filesMax } = this.#limits;
     await pruneSegments(this.#folder, totalBytes, filesMax).catch(() => undefined);
     const made = await makeSegment(this.#folder, this.#number);
-    const segment: Segment = { file: made.file, bytes: 0 };
+    const segment: Segment = { ...made, bytes: 0, usable: false };
     this.#segment = segment;
     this.#number = made.number;
     let text = '';
@@ -245,6 +248,7 @@ class Writer implements Journal {
     }
     await this.#append(text);
     await segment.file.datasync();
+    segment.usable = true;
     this.#checkpointBytes = segment.bytes;
     this.#lostSince = 0;
     this.#queue.shift();
@@ -287,10 +291,16 @@ class Writer implements Journal {
     this.#retryAt = monotonicMs() + this.#limits.retryMs;
     const { code, message } = error as NodeJS.ErrnoException;
     this.#say(code ?? message);
-    const segment = this.#segment;
-    // Half a line would be read as a torn one; on a full disk there is room to take it back.
-    await segment?.file.truncate(segment.bytes).catch(() => undefined);
+    await this.#tidy().catch(() => undefined);
     await this.#end();
+  }
+
+  /** Half a line would be read as a torn one, and tries on a full disk must not leave a file each. */
+  async #tidy(): Promise<void> {
+    const segment = this.#segment;
+    if (segment === undefined) return;
+    if (segment.usable) await segment.file.truncate(segment.bytes);
+    else await unlink(segment.path);
   }
 
   async #end(): Promise<void> {
