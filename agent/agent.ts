@@ -3,7 +3,7 @@
  * It decides the order of starting and stopping, and nothing of what is seen. Who looks at the world
  * (the API, the screen) is the caller's.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Collector } from '../collectors/lib/collector.ts';
@@ -14,8 +14,10 @@ import type { World } from '../rules/world.ts';
 import { type KernelWake, openWakes, type Wakes } from './kernel/wakes.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { openReadPorts } from './ports/all.ts';
+import { bootId } from './ports/boot.ts';
 import { monotonicNow, wallOffset } from './ports/clock.ts';
 import { type InventoryFile, loadInventory, openInventoryFile } from './ports/inventory-file.ts';
+import { type Journal, openJournal } from './ports/journal.ts';
 import { openProbe, type Probe } from './probe.ts';
 import { keepCompiled, rehearse } from './rehearsal.ts';
 import { version } from './version.ts';
@@ -55,33 +57,59 @@ interface Parts {
   readonly probe: Probe;
   readonly wakes: Wakes;
   readonly inventory: InventoryFile | undefined;
+  readonly journal: Journal | undefined;
 }
 
-async function closeParts({ loop, probe, wakes, inventory }: Parts): Promise<void> {
+async function closeParts({ loop, probe, wakes, inventory, journal }: Parts): Promise<void> {
   loop.close();
-  await Promise.all([wakes.close(), probe.close(), inventory?.close()]);
+  await Promise.all([wakes.close(), probe.close(), inventory?.close(), journal?.close()]);
 }
 
 /**
  * Node, boot and start: no name of an action is ever used twice, though numbers begin anew with each start.
  * Without a boot id (a container that hides it) the start alone has to do.
  */
-async function eraOf(config: Config, startedAt: Ms): Promise<string> {
-  const file = join(config.roots.proc, 'sys/kernel/random/boot_id');
-  const boot = await readFile(file, 'utf8').catch(() => 'unknown');
-  return `${idPart(config.node)}-${boot.trim().slice(0, 8)}-${Math.round(startedAt)}`;
+function eraOf(config: Config, startedAt: Ms): string {
+  return `${idPart(config.node)}-${bootId().slice(0, 8)}-${Math.round(startedAt)}`;
 }
 
 const NO_WAKES: Wakes = { mode: 'polling', close: async () => undefined };
 
+function openOwnJournal(options: AgentOptions, wallOffsetMs: () => number): Journal {
+  const { config, onTrouble } = options;
+  return openJournal({
+    stateDir: config.stateDir,
+    version: version(),
+    node: config.node,
+    boot: bootId(),
+    life: `${process.pid}.${Math.round(monotonicNow())}`,
+    wallOffsetMs,
+    onTrouble,
+  });
+}
+
+/** The result ends it, or keeps it from beginning. */
+function rehearseWhenReady(loop: Loop, watches: readonly Watch[]): () => void {
+  let end: (() => void) | undefined;
+  let closed = false;
+  void loop.ready.then(() => {
+    if (!closed) end = rehearse({ watches, snapshot: loop.snapshot, world: loop.world });
+  });
+  return () => {
+    closed = true;
+    end?.();
+  };
+}
+
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, collectors, onTrouble } = options;
   const startedAt = monotonicNow();
-  if (!options.forgetful) keepCompiled();
-  let wallOffsetMs = Date.now() - startedAt;
   const lookOnly = options.lookOnly === true;
+  if (!lookOnly) keepCompiled();
+  let wallOffsetMs = Date.now() - startedAt;
   const remembered = await loadInventory(config.stateDir, onTrouble, !lookOnly);
   const inventory = lookOnly ? undefined : openInventoryFile(config.stateDir, onTrouble);
+  const journal = lookOnly ? undefined : openOwnJournal(options, () => wallOffsetMs);
   const probe = openProbe({ ...config, ports: openReadPorts(config) });
   const watches = watchesOf(collectors, config, startedAt);
   let saved = 0;
@@ -101,7 +129,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       wakeMode: wakes?.mode ?? mode,
       steps: counts?.steps ?? 0,
       wakes: counts?.wakes ?? 0,
-      drops: { ...counts?.drops, matches: probe.dropped() },
+      drops: {
+        ...counts?.drops,
+        matches: probe.dropped(),
+        ...(journal === undefined ? {} : { journal: journal.dropped() }),
+      },
     };
   };
   const onWorld = (world: World, samples: readonly Sample[]): void => {
@@ -131,29 +163,19 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     probe,
     judgement: config.judgement,
     inventory: remembered,
-    era: await eraOf(config, startedAt),
+    era: eraOf(config, startedAt),
+    onStep: (taken) => journal?.record(taken),
     onWorld,
     onTrouble,
   });
   for (const { wakes: found, at } of early) loop.wake(found, at);
-  const parts: Parts = { loop, probe, wakes, inventory };
-  let endRehearsal = (): void => undefined;
-  if (!options.forgetful) {
-    const { world, snapshot, ready } = loop;
-    void ready.then(() => {
-      if (!closed) endRehearsal = rehearse({ watches, snapshot, world });
-    });
-  }
-  let closed = false;
-  return {
-    loop,
-    vitals,
-    close: () => {
-      closed = true;
-      endRehearsal();
-      return closeParts(parts);
-    },
+  const parts: Parts = { loop, probe, wakes, inventory, journal };
+  const endRehearsal = lookOnly ? undefined : rehearseWhenReady(loop, watches);
+  const close = (): Promise<void> => {
+    endRehearsal?.();
+    return closeParts(parts);
   };
+  return { loop, vitals, close };
 }
 
 /** One complete look at the machine: every source read once; what an agent remembered is missed if gone. */

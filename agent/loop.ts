@@ -6,11 +6,12 @@
 import type { Snapshot } from '../collectors/lib/collector.ts';
 import type { Judgement } from '../rules/config.ts';
 import { type ComponentId, type Ms, ms, type Sample, type SourceId } from '../rules/model.ts';
+import type { Step } from '../rules/record.ts';
 import { emptyWorld, step } from '../rules/step.ts';
 import type { Input, Remembered, World } from '../rules/world.ts';
 import { type KernelWake, matches } from './kernel/wakes.ts';
 import { openParsing, type Parsing } from './parsing.ts';
-import { monotonicNow } from './ports/clock.ts';
+import { monotonicNow, toMicroseconds } from './ports/clock.ts';
 import type { Probe } from './probe.ts';
 import { openRelists } from './relists.ts';
 import {
@@ -45,6 +46,8 @@ export interface LoopOptions {
   readonly judgement: Judgement;
   readonly inventory: readonly Remembered[];
   readonly era: string;
+  /** Every step with what it was told, before anybody else hears of it: to act on and to write down. */
+  readonly onStep?: (step: Step) => void;
   readonly onWorld: (world: World, samples: readonly Sample[]) => void;
   readonly onTrouble: (why: string) => void;
 }
@@ -174,7 +177,7 @@ class RunningLoop implements Loop {
     if (this.#closed) return;
     const now = monotonicNow();
     const observation = this.#parsing.observe(watch, snapshot);
-    const durationMs = now - started;
+    const durationMs = toMicroseconds(now - started);
     this.#inbox.push({ kind: 'read', source: watch.id, at: now, observation, durationMs });
     this.#sample('read', durationMs);
     if (!watch.dirty && watch.wokenAt !== undefined) {
@@ -230,7 +233,9 @@ class RunningLoop implements Loop {
     const started = monotonicNow();
     const inbox = this.#inbox;
     this.#inbox = [];
-    this.#world = step(this.#world, started, inbox);
+    const before = this.#world;
+    this.#world = step(before, started, inbox);
+    this.#options.onStep?.({ at: started, inputs: inbox, before, after: this.#world });
     this.#steps += 1;
     const ended = monotonicNow();
     this.#sample('step', ended - started);

@@ -25,7 +25,15 @@ export interface CommandInfo {
   readonly notes: readonly string[];
 }
 
-export const COMMANDS = ['run', 'status', 'capture', 'check', 'forget', 'version'] as const;
+export const COMMANDS = [
+  'run',
+  'status',
+  'replay',
+  'capture',
+  'check',
+  'forget',
+  'version',
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 const CONFIG: Flag = {
@@ -68,6 +76,19 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     flags: [{ name: 'watch', about: 'stay, and show changes' }, JSON_FLAG, CONFIG, RUN],
     example: 'nospof status --watch',
     notes: ['Exit status 1: something is exposed, lost or unknown. 2: that cannot be told.'],
+  },
+  replay: {
+    about: 'step through a recorded journal again and compare every decision',
+    operands: [{ name: 'PATH', about: 'a segment, or a folder of them (STATE/journal)' }],
+    flags: [
+      {
+        name: 'rules',
+        value: 'FILE',
+        about: 'a configuration to judge by instead: shows what would have been decided',
+      },
+    ],
+    example: 'nospof replay /var/lib/nospof/journal',
+    notes: ['Exit status 1: something was decided otherwise, or could not be read.'],
   },
   capture: {
     about: 'write what a collector reads here into files, for a bug report',

@@ -1,4 +1,7 @@
-/** The one clock: CLOCK_MONOTONIC in milliseconds, the same on every thread of every process here. */
+/**
+ * The one clock: CLOCK_MONOTONIC in milliseconds, the same on every thread of every process here. What the
+ * core is told is in whole microseconds: finer is noise, and the journal writes each of them down.
+ */
 import { type Ms, ms } from '../../rules/model.ts';
 
 /** `performance.now` counts the same clock from another start, and takes a tenth of the time to ask. */
@@ -9,7 +12,12 @@ export function monotonicMs(): number {
 }
 
 export function monotonicNow(): Ms {
-  return ms(monotonicMs());
+  return ms(toMicroseconds(monotonicMs()));
+}
+
+/** Milliseconds without what is finer than a microsecond. */
+export function toMicroseconds(valueMs: number): number {
+  return Math.round(valueMs * 1000) / 1000;
 }
 
 /** Below this a measured offset differs by chance or by slewing. */
