@@ -228,7 +228,8 @@ t.test('more hung files than one read can wait for', async (t) => {
     list.files.map(({ entry }) => entry),
     [
       { errno: 'ETIMEDOUT', why: 'no answer within 2000 ms' },
-      { errno: 'ETIMEDOUT', why: 'no answer within 2000 ms' },
+      // A machine with more to do may not come to it.
+      { errno: 'ETIMEDOUT', why: /no answer within 2000 ms|not reached/u },
       { errno: 'ETIMEDOUT', why: 'not reached within 5000 ms' },
       { errno: 'ETIMEDOUT', why: 'not reached within 5000 ms' },
     ],
