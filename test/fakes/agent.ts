@@ -12,6 +12,8 @@ const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
 /** A hang bound: what takes longer on the slowest machine has failed. */
 const PATIENCE_MS = 30_000;
 const POLL_MS = 25;
+/** A test that is killed leaves no agent behind. */
+const ENDS_WITH_US = ['/usr/bin/setpriv', '--pdeathsig', 'KILL'];
 
 export type World = Picture & { readonly vitals: Vitals; readonly headline: string };
 
@@ -73,6 +75,7 @@ export async function startTestAgent(choice: AgentChoice): Promise<TestAgent> {
     flags.push('--config', file);
   }
   const words = [
+    ...ENDS_WITH_US,
     ...(choice.prefix ?? []),
     process.execPath,
     MAIN,
