@@ -3,7 +3,7 @@
  * It waits for nothing either: a read that takes its time is in flight while the rest goes on, and a
  * parser that throws blinds its own source alone.
  */
-import type { Snapshot } from '../collectors/lib/collector.ts';
+import type { Parsed, Snapshot } from '../collectors/lib/collector.ts';
 import type { Judgement } from '../rules/config.ts';
 import {
   type ComponentId,
@@ -61,11 +61,6 @@ export interface Loop {
   /** Resolves when every source has answered once. */
   readonly ready: Promise<void>;
   readonly close: () => void;
-}
-
-interface Parsed {
-  readonly snapshot: Snapshot;
-  readonly observation: Observation;
 }
 
 class RunningLoop implements Loop {
@@ -174,7 +169,7 @@ class RunningLoop implements Loop {
     const observation =
       known !== undefined && known.snapshot === snapshot
         ? known.observation
-        : this.#parse(watch, snapshot);
+        : this.#parse(watch, snapshot, known);
     this.#parsed.set(watch.id, { snapshot, observation });
     const durationMs = now - started;
     this.#inbox.push({ kind: 'read', source: watch.id, at: now, observation, durationMs });
@@ -187,9 +182,9 @@ class RunningLoop implements Loop {
     this.#turnSoon();
   }
 
-  #parse(watch: Watch, snapshot: Snapshot): Observation {
+  #parse(watch: Watch, snapshot: Snapshot, before: Parsed | undefined): Observation {
     try {
-      return watch.source.parse(snapshot);
+      return watch.source.parse(snapshot, before);
     } catch (error) {
       const why = `the parser of ${watch.id} failed: ${(error as Error).message}`;
       if (this.#troubles.get(watch.id) !== why) {
