@@ -6,7 +6,7 @@
 import { closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Roots } from '../../rules/config.ts';
-import { listGlob } from '../ports/glob.ts';
+import { type Folders, listGlob } from '../ports/glob.ts';
 import { errorName, type WatchGlob } from './message.ts';
 
 /** Each watched file is a descriptor. A guess: 64 arrays of 8 members have about 1,300. */
@@ -91,8 +91,9 @@ export class WatchedFiles {
 
   #paths(): ReadonlyMap<string, string> {
     const paths = new Map<string, string>();
+    const folders: Folders = new Map();
     for (const { root, glob } of this.#globs) {
-      for (const path of listGlob(this.#roots[root], glob).paths) {
+      for (const path of listGlob(this.#roots[root], glob, folders).paths) {
         if (paths.size >= FILES_MAX) {
           this.#tellOnce(
             '',

@@ -122,14 +122,17 @@ export function parseChannels(
   reader: Reader,
 ): Observation {
   const { changes } = snapshot;
-  const observation = before?.observation;
-  if (observation?.kind !== 'seen' || changes?.since !== before?.snapshot.mark) {
+  const known = before && kept.get(before.observation);
+  if (!known || changes === undefined || changes.since !== before.snapshot.mark) {
     return parseAnew(snapshot, reader);
   }
-  const known = kept.get(observation);
-  const next = known && changes && patched(known, changes.keys, snapshot, reader);
+  const next = patched(known, changes.keys, snapshot, reader);
   if (next === undefined) return parseAnew(snapshot, reader);
-  const changed = { ...observation, readings: readingsOf(next.channels) };
+  const { observation } = before;
+  const changed: Observation =
+    observation.kind === 'seen'
+      ? { ...observation, readings: readingsOf(next.channels) }
+      : { ...observation };
   kept.set(changed, next);
   return changed;
 }
