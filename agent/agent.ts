@@ -88,7 +88,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       wakeMode: wakes?.mode ?? mode,
       steps: counts?.steps ?? 0,
       wakes: counts?.wakes ?? 0,
-      drops: { ...counts?.drops, matches: probe.dropped() },
+      drops: { ...counts?.drops, ...probe.drops() },
     };
   };
   const onWorld = (world: World, samples: readonly Sample[]): void => {

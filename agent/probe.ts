@@ -39,8 +39,8 @@ export interface Probe {
   /** Something came or went: list the source's folders anew at its next read. */
   readonly relist: (source: Source) => void;
   readonly counts: () => ProbeCounts;
-  /** `counts().dropped` alone: the rest is counted file by file, too dear for each world. */
-  readonly dropped: () => number;
+  /** What was left out, by why: matches beyond a limit; how often a file was put in quarantine. */
+  readonly drops: () => { readonly matches: number; readonly quarantined: number };
   /** Closes the ports and all descriptors and ends the children; reads under way settle. */
   readonly close: () => Promise<void>;
 }
@@ -132,7 +132,7 @@ export function openProbe(options: {
       for (const part of stateOf(source).parts) part.relist();
     },
     counts: () => ({ kept: files.kept, dropped: dropped(), ...reader.counts }),
-    dropped,
+    drops: () => ({ matches: dropped(), quarantined: reader.hangs }),
     close: async () => {
       closed = true;
       for (const port of Object.values(ports)) port.close();

@@ -98,6 +98,7 @@ t.test('a file that hangs: only it changes, nobody waits, it comes back', async 
     'sys/h/c/power1_average': { text: '1\n' },
   });
   t.equal(probe.counts().quarantined, 1);
+  t.equal(probe.drops().quarantined, 1);
   t.equal(await probe.read(meters), first, 'the next read leaves it out');
 
   await pause(1_100);

@@ -6,8 +6,9 @@
 import { closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Roots } from '../../rules/config.ts';
+import { errnoOf } from '../ports/errno.ts';
 import { type Folders, listGlob } from '../ports/glob.ts';
-import { errorName, type WatchGlob } from './message.ts';
+import type { WatchGlob } from './message.ts';
 
 /** Each watched file is a descriptor. A guess: 64 arrays of 8 members have about 1,300. */
 const FILES_MAX = 4096;
@@ -116,7 +117,7 @@ export class WatchedFiles {
       if (this.#arm(fd)) return { key, fd, fires: 0 };
       closeSync(fd);
     } catch (error) {
-      const name = errorName(error);
+      const name = errnoOf(error);
       const gone = name === 'ENOENT' || name === 'ENOTDIR' || name === 'ENODEV';
       if (!gone)
         this.#tellOnce(key, `${key} cannot be watched (${name}): it is read at its period`);
@@ -139,7 +140,7 @@ export class WatchedFiles {
         position += length;
       }
     } catch (error) {
-      return errorName(error) !== 'ENODEV';
+      return errnoOf(error) !== 'ENODEV';
     }
     return true;
   }

@@ -64,6 +64,7 @@ export class HangReader {
   readonly #lists: Lane<HangFile>;
   readonly #retries: Lane<HangFile>;
   #numbers = 0;
+  #hangs = 0;
 
   constructor(options: { readonly runDir: string; readonly hangMs?: number }) {
     const hangMs = options.hangMs ?? HANG_MS;
@@ -90,6 +91,11 @@ export class HangReader {
   get counts(): { readonly quarantined: number; readonly readers: number } {
     const pids = [this.#lists.pid, this.#retries.pid].filter((pid) => pid !== undefined);
     return { quarantined: this.#quarantined.size, readers: pids.length + this.#stuck.size };
+  }
+
+  /** How often a file was put in quarantine. */
+  get hangs(): number {
+    return this.#hangs;
   }
 
   list(seldom = false): HangList {
@@ -204,6 +210,7 @@ export class HangReader {
   }
 
   #hung(file: HangFile, entry: Entry, holderGone: Promise<void>): void {
+    this.#hangs += 1;
     const nowMs = monotonicMs();
     const again = nowMs - file.hungMs < FORGIVE_MS;
     file.pauseMs = again ? Math.min(2 * file.pauseMs, RETRY_MS_MAX) : RETRY_MS;
