@@ -131,7 +131,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       wakes: counts?.wakes ?? 0,
       drops: {
         ...counts?.drops,
-        matches: probe.dropped(),
+        ...probe.drops(),
         ...(journal === undefined ? {} : { journal: journal.dropped() }),
       },
     };

@@ -4,15 +4,15 @@
  * goes into a run; who hangs is the reader's to find out.
  */
 import type { Entry, Source } from '../collectors/lib/collector.ts';
-import type { Listing } from './listing.ts';
+import type { Found, Listing, Matched } from './listing.ts';
 import { SELDOM_MS } from './ports/files.ts';
 import type { HangFile, HangReader } from './reader/reader.ts';
 
 export interface HangingFiles {
   /** The files of one listing, in place of those it gave before. */
-  readonly set: (listing: Listing, paths: readonly string[]) => void;
-  /** Reads; true when an entry changed. Who asks before anything was awaited shares the run. */
-  readonly read: () => Promise<boolean>;
+  readonly set: (listing: Listing, matches: readonly Matched[]) => void;
+  /** Reads, and tells what changed. Who asks before anything was awaited shares the run. */
+  readonly read: (found: Found) => Promise<void>;
   readonly entry: (path: string) => Entry | undefined;
 }
 
@@ -28,35 +28,36 @@ function openFiles(
   onVanished: () => void,
 ): HangingFiles {
   const list = reader.list(options.seldom);
-  const wanted = new Map<Listing, readonly string[]>();
-  let files = new Map<string, HangFile>();
+  const wanted = new Map<Listing, readonly Matched[]>();
+  let files: ReadonlyMap<string, HangFile> = new Map();
   let isNew = false;
-  let run: Promise<boolean> | undefined;
+  let run: Promise<void> | undefined;
 
-  async function readAll(): Promise<boolean> {
+  async function readAll(found: Found): Promise<void> {
     // Let every part say what it wants first.
     await undefined;
     run = undefined;
     if (isNew) {
-      reader.setPaths(list, [...new Set([...wanted.values()].flat())]);
+      if (reader.setFiles(list, [...wanted.values()].flat())) found.anew = true;
       files = new Map(list.files.map((file) => [file.path, file]));
       isNew = false;
     }
     await reader.read(list, options.staleMs);
-    const { changed, vanished } = list;
-    list.changed = false;
+    for (const { key, entry } of list.changed)
+      if (entry !== undefined) found.entries.set(key, entry);
+    list.changed.clear();
+    if (!list.vanished) return;
     list.vanished = false;
-    if (vanished) onVanished();
-    return changed;
+    onVanished();
   }
 
   return {
-    set: (listing, paths) => {
-      wanted.set(listing, paths);
+    set: (listing, matches) => {
+      wanted.set(listing, matches);
       isNew = true;
     },
-    read: () => {
-      run ??= readAll();
+    read: (found) => {
+      run ??= readAll(found);
       return run;
     },
     entry: (path) => files.get(path)?.entry,
@@ -78,9 +79,9 @@ export function openHanging(
     });
     return {
       ...files,
-      set: (listing, paths) => {
+      set: (listing, matches) => {
         listings.add(listing);
-        files.set(listing, paths);
+        files.set(listing, matches);
       },
     };
   };

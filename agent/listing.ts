@@ -2,15 +2,22 @@
  * Keeps the listing of a glob and what hangs on its matches. It decides when folders are listed again:
  * when asked to, and after a while in any case, because a lost event must not hide a device for ever.
  */
-import { join } from 'node:path';
 import type { Entry, Root } from '../collectors/lib/collector.ts';
 import type { Roots } from '../rules/config.ts';
 import { monotonicMs } from './ports/clock.ts';
 import { sameEntry } from './ports/files.ts';
-import { listGlob } from './ports/glob.ts';
+import { type Folders, listGlob } from './ports/glob.ts';
 
 /** A listing is made anew after this long even if nothing asked for it. */
 export const RELIST_MS = 30_000;
+
+/** What one refresh of a source found. */
+export interface Found {
+  /** Keys came or went, or may have. */
+  anew: boolean;
+  /** Entries that changed under their keys. */
+  readonly entries: Map<string, Entry>;
+}
 
 export interface Matched {
   readonly key: string;
@@ -19,25 +26,30 @@ export interface Matched {
 
 export interface Listing {
   /** The matches, when they had to be listed anew; `changed` when other folders than before failed. */
-  readonly due: () =>
-    | { readonly matches: readonly Matched[]; readonly changed: boolean }
-    | undefined;
+  readonly due: (
+    folders: Folders,
+  ) => { readonly matches: readonly Matched[]; readonly changed: boolean } | undefined;
   /** Entries of the folders that could not be listed. */
-  readonly fill: (snapshot: Map<string, Entry>) => void;
+  readonly failed: () => ReadonlyMap<string, Entry>;
   readonly relist: () => void;
   readonly dropped: () => number;
 }
 
-/** The kept listing of a glob. A folder that cannot be listed has an entry: it must not look empty. */
-export function openListing(roots: Roots, root: Root, glob: string): Listing {
-  let listedMs = Number.NEGATIVE_INFINITY;
+/**
+ * The kept listing of a glob. A folder that cannot be listed has an entry: it must not look empty.
+ * `firstMs`: after this long it is listed for the second time; from then on each RELIST_MS.
+ */
+export function openListing(roots: Roots, root: Root, glob: string, firstMs: number): Listing {
+  let nextMs = Number.NEGATIVE_INFINITY;
   let failed = new Map<string, Entry>();
   let dropped = 0;
+  let waitMs = firstMs;
   return {
-    due: () => {
-      if (monotonicMs() - listedMs < RELIST_MS) return undefined;
-      const listing = listGlob(roots[root], glob);
-      listedMs = monotonicMs();
+    due: (folders) => {
+      if (monotonicMs() < nextMs) return undefined;
+      const listing = listGlob(roots[root], glob, folders);
+      nextMs = monotonicMs() + waitMs;
+      waitMs = RELIST_MS;
       dropped = listing.dropped;
       const before = failed;
       failed = new Map();
@@ -48,18 +60,16 @@ export function openListing(roots: Roots, root: Root, glob: string): Listing {
       return {
         matches: listing.paths.map((path) => ({
           key: `${root}/${path}`,
-          path: join(roots[root], path),
+          path: `${roots[root]}/${path}`,
         })),
         changed:
           before.size !== failed.size ||
           [...failed].some(([key, entry]) => !sameEntry(before.get(key), entry)),
       };
     },
-    fill: (snapshot) => {
-      for (const [key, entry] of failed) snapshot.set(key, entry);
-    },
+    failed: () => failed,
     relist: () => {
-      listedMs = Number.NEGATIVE_INFINITY;
+      nextMs = Number.NEGATIVE_INFINITY;
     },
     dropped: () => dropped,
   };

@@ -6,7 +6,14 @@ import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Entry, Read, Source } from '../collectors/lib/collector.ts';
 import type { Roots } from '../rules/config.ts';
 import { type Hanging, type HangingFiles, openHanging } from './hanging.ts';
-import { type Keeping, type Matched, openListing, regroup } from './listing.ts';
+import {
+  type Found,
+  type Keeping,
+  type Listing,
+  type Matched,
+  openListing,
+  regroup,
+} from './listing.ts';
 import { monotonicMs } from './ports/clock.ts';
 import { errnoOf } from './ports/errno.ts';
 import {
@@ -18,16 +25,18 @@ import {
   SELDOM_MS,
   sameEntry,
 } from './ports/files.ts';
-import { exists } from './ports/glob.ts';
+import { exists, type Folders } from './ports/glob.ts';
 import { type KeptLink, keptLink, readLink } from './ports/links.ts';
 import type { ReadPorts, SpecialRead } from './ports/port.ts';
 import { within } from './ports/within.ts';
 import type { HangReader } from './reader/reader.ts';
 
 /** Reading files takes no more than this of the loop at a time. */
-const SLICE_MS = 2;
+export const SLICE_MS = 2;
 /** Files read between two looks at the clock. */
 const SLICE_FILES = 32;
+/** What stands still, may hang and could not be read is tried again after this long. */
+const STILL_AGAIN_MS = 10_000;
 /** The longest a port without a deadline of its own may take. */
 export const PORT_MS_MAX = 10_000;
 /** What a port may need on top of its deadline to say so. */
@@ -42,13 +51,22 @@ export interface Context {
 }
 
 export interface Part {
-  /** Reads. True when an entry changed, came or went. */
-  readonly refresh: () => Promise<boolean>;
-  readonly fill: (snapshot: Map<string, Entry>) => void;
+  /** Lists its folders when that is due, and tells what came of it. */
+  readonly list: (folders: Folders, found: Found) => void;
+  /** Reads, and tells what changed. */
+  readonly refresh: (found: Found) => Promise<void>;
+  readonly fill: (entries: Map<string, Entry>) => void;
   /** Lists anew at the next refresh. */
   readonly relist: () => void;
   /** Matches that are not read because there are too many. */
   readonly dropped: () => number;
+}
+
+/** What a part of files or links is made for. */
+interface Frame {
+  readonly everyMs: number;
+  /** From the first listing of its folders to the second. */
+  readonly firstMs: number;
 }
 
 /** What stands still and was read well need not be read again. */
@@ -56,42 +74,49 @@ function isRead(entry: Entry | undefined): boolean {
   return entry !== undefined && !('errno' in entry);
 }
 
+function fillKept(
+  entries: Map<string, Entry>,
+  listing: Listing,
+  kept: ReadonlyMap<string, { readonly entry: Entry | undefined }>,
+): void {
+  for (const [key, entry] of listing.failed()) entries.set(key, entry);
+  for (const [key, { entry }] of kept) if (entry !== undefined) entries.set(key, entry);
+}
+
 /** Files read here, through kept descriptors that cannot block. */
 function filesPart(
   { roots, files }: Context,
   read: Extract<Read, { kind: 'file' }>,
-  everyMs: number,
+  { everyMs, firstMs }: Frame,
 ): Part {
   const seldom = read.still === true || everyMs >= SELDOM_MS;
-  const listing = openListing(roots, read.root, read.glob);
+  const listing = openListing(roots, read.root, read.glob, firstMs);
   const keeping: Keeping<KeptFile> = { kept: new Map() };
+  /** Those that are to be read though they stand still. */
+  let unread: [string, KeptFile][] = [];
 
-  let listedNow = true;
-
-  function relisted(): boolean {
-    const due = listing.due();
-    listedNow = due !== undefined;
-    if (due === undefined) return false;
+  function list(folders: Folders, found: Found): void {
+    const due = listing.due(folders);
+    if (due === undefined) return;
     const changed = regroup(keeping, due.matches, keptFile, (file) => files.drop(file));
-    return changed || due.changed;
-  }
-
-  function isAllRead(): boolean {
-    for (const { entry } of keeping.kept.values()) if (!isRead(entry)) return false;
-    return true;
+    if (changed || due.changed) found.anew = true;
+    unread = [...keeping.kept];
   }
 
   /** Reads the given files; those that vanished are added to `gone`. */
-  async function pass(some: Iterable<KeptFile>, gone: Set<KeptFile>): Promise<boolean> {
+  async function pass(
+    some: Iterable<[string, KeptFile]>,
+    found: Found,
+    gone: Set<KeptFile>,
+  ): Promise<void> {
     const moment: Pass = new Map();
-    let changed = false;
     let room = READ_BYTES_MAX;
     let count = 0;
     let sliceMs = monotonicMs();
-    for (const file of some) {
+    for (const [key, file] of some) {
       const outcome = files.read(file, room, moment);
       if (seldom) files.release(file);
-      if (outcome !== 'same') changed = true;
+      if (outcome !== 'same' && file.entry !== undefined) found.entries.set(key, file.entry);
       if (outcome === 'vanished') gone.add(file);
       if (file.entry !== undefined && 'text' in file.entry) room -= file.entry.text.length;
       count += 1;
@@ -101,31 +126,28 @@ function filesPart(
         sliceMs = monotonicMs();
       }
     }
-    return changed;
   }
 
   return {
-    ...listing,
-    refresh: async () => {
-      let changed = relisted();
-      if (read.still && !listedNow && isAllRead()) return changed;
+    list,
+    refresh: async (found) => {
       const gone = new Set<KeptFile>();
-      changed = (await pass(keeping.kept.values(), gone)) || changed;
-      if (gone.size === 0) return changed;
-      // A device went, and perhaps another came under its name: the truth of now, in the same read.
-      listing.relist();
-      relisted();
-      const unread = [...keeping.kept.values()].filter(
-        (file) => file.entry === undefined || gone.has(file),
-      );
-      await pass(unread, new Set());
-      return true;
+      await pass(read.still === true ? unread : keeping.kept, found, gone);
+      if (gone.size > 0) {
+        // A device went, and perhaps another came under its name: the truth of now, in the same read.
+        found.anew = true;
+        listing.relist();
+        list(new Map(), found);
+        const others = [...keeping.kept].filter(
+          ([, file]) => file.entry === undefined || gone.has(file),
+        );
+        await pass(others, found, new Set());
+      }
+      if (unread.length > 0) unread = [...keeping.kept].filter(([, { entry }]) => !isRead(entry));
     },
-    fill: (snapshot) => {
-      listing.fill(snapshot);
-      for (const [key, { entry }] of keeping.kept)
-        if (entry !== undefined) snapshot.set(key, entry);
-    },
+    fill: (entries) => fillKept(entries, listing, keeping.kept),
+    relist: listing.relist,
+    dropped: listing.dropped,
   };
 }
 
@@ -133,12 +155,15 @@ function filesPart(
 function hangingPart(
   { roots }: Context,
   read: Extract<Read, { kind: 'file' }>,
+  { firstMs }: Frame,
   hanging: HangingFiles,
 ): Part {
-  const listing = openListing(roots, read.root, read.glob);
+  const listing = openListing(roots, read.root, read.glob, firstMs);
   const plain = !read.glob.includes('*');
   let matches: readonly Matched[] = [];
   let missing: ReadonlySet<string> = new Set();
+  /** When those that stand still are read again. */
+  let nextMs = Number.NEGATIVE_INFINITY;
 
   /** Hands the matches that are there to the reader; true when others are missing than before. */
   function regrouped(): boolean {
@@ -148,7 +173,7 @@ function hangingPart(
     missing = new Set(gone.map(({ key }) => key));
     hanging.set(
       listing,
-      matches.filter(({ key }) => !missing.has(key)).map(({ path }) => path),
+      missing.size === 0 ? matches : matches.filter(({ key }) => !missing.has(key)),
     );
     return before.size !== missing.size || [...missing].some((key) => !before.has(key));
   }
@@ -158,52 +183,63 @@ function hangingPart(
   }
 
   return {
-    ...listing,
-    refresh: async () => {
-      let changed = false;
-      const due = listing.due();
+    list: (folders, found) => {
+      const due = listing.due(folders);
       if (due !== undefined) {
-        changed = due.changed || matches.length !== due.matches.length;
-        matches = due.matches;
+        const { length } = matches;
+        ({ matches } = due);
+        if (due.changed || matches.length !== length) found.anew = true;
+        nextMs = Number.NEGATIVE_INFINITY;
       }
-      if (due !== undefined || plain) changed = regrouped() || changed;
-      if (read.still && due === undefined && isAllRead()) return changed;
-      return (await hanging.read()) || changed;
+      if ((due !== undefined || plain) && regrouped()) found.anew = true;
     },
-    fill: (snapshot) => {
-      listing.fill(snapshot);
+    refresh: async (found) => {
+      if (!read.still) return hanging.read(found);
+      if (monotonicMs() < nextMs) return;
+      await hanging.read(found);
+      nextMs = isAllRead() ? Number.POSITIVE_INFINITY : monotonicMs() + STILL_AGAIN_MS;
+    },
+    fill: (entries) => {
+      for (const [key, entry] of listing.failed()) entries.set(key, entry);
       for (const { key, path } of matches) {
         const entry = missing.has(key) ? { errno: 'ENOENT' } : hanging.entry(path);
-        if (entry !== undefined) snapshot.set(key, entry);
+        if (entry !== undefined) entries.set(key, entry);
       }
     },
+    relist: listing.relist,
+    dropped: listing.dropped,
   };
 }
 
-function linksPart({ roots }: Context, read: Extract<Read, { kind: 'link' }>): Part {
-  const listing = openListing(roots, read.root, read.glob);
+function linksPart(
+  { roots }: Context,
+  read: Extract<Read, { kind: 'link' }>,
+  { firstMs }: Frame,
+): Part {
+  const listing = openListing(roots, read.root, read.glob, firstMs);
   const keeping: Keeping<KeptLink> = { kept: new Map() };
+  let listedNow = false;
   return {
-    ...listing,
-    refresh: async () => {
-      const due = listing.due();
-      let changed = due?.changed ?? false;
-      if (due !== undefined) {
-        changed = regroup(keeping, due.matches, keptLink, () => undefined) || changed;
-        // The folders above may be others now, under the same names.
-        for (const link of keeping.kept.values()) link.raw = undefined;
-      }
-      if (read.still && due === undefined && keeping.kept.size > 0) return changed;
-      for (const link of keeping.kept.values()) {
-        if (readLink(link, read.root, roots)) changed = true;
-      }
-      return changed;
+    list: (folders, found) => {
+      const due = listing.due(folders);
+      listedNow = due !== undefined;
+      if (due === undefined) return;
+      if (regroup(keeping, due.matches, keptLink, () => undefined) || due.changed)
+        found.anew = true;
+      // The folders above may be others now, under the same names.
+      for (const link of keeping.kept.values()) link.raw = undefined;
     },
-    fill: (snapshot) => {
-      listing.fill(snapshot);
-      for (const [key, { entry }] of keeping.kept)
-        if (entry !== undefined) snapshot.set(key, entry);
+    refresh: async (found) => {
+      if (read.still && !listedNow) return;
+      for (const [key, link] of keeping.kept) {
+        if (!readLink(link, read.root, roots)) continue;
+        if (link.entry === undefined) found.anew = true;
+        else found.entries.set(key, link.entry);
+      }
     },
+    fill: (entries) => fillKept(entries, listing, keeping.kept),
+    relist: listing.relist,
+    dropped: listing.dropped,
   };
 }
 
@@ -248,29 +284,30 @@ function portPart({ ports }: Context, read: SpecialRead): Part {
   const { key, waitMs, entry: ask } = asked(ports, read);
   let entry: Entry | undefined;
   return {
-    refresh: async () => {
+    list: () => undefined,
+    refresh: async (found) => {
       const late = (): Entry => ({ errno: 'ETIMEDOUT', why: `no answer within ${waitMs} ms` });
       const answer = (async () => ask())().catch(thrown);
       const seen = await within(answer, waitMs, late);
-      if (sameEntry(entry, seen)) return false;
+      if (sameEntry(entry, seen)) return;
       entry = seen;
-      return true;
+      found.entries.set(key, seen);
     },
-    fill: (snapshot) => {
-      if (entry !== undefined) snapshot.set(key, entry);
+    fill: (entries) => {
+      if (entry !== undefined) entries.set(key, entry);
     },
     relist: () => undefined,
     dropped: () => 0,
   };
 }
 
-function openPart(context: Context, read: Read, everyMs: number, hanging: Hanging): Part {
+function openPart(context: Context, read: Read, frame: Frame, hanging: Hanging): Part {
   switch (read.kind) {
     case 'file':
-      if (read.mayHang !== true) return filesPart(context, read, everyMs);
-      return hangingPart(context, read, read.still ? hanging.still : hanging.moving);
+      if (read.mayHang !== true) return filesPart(context, read, frame);
+      return hangingPart(context, read, frame, read.still ? hanging.still : hanging.moving);
     case 'link':
-      return linksPart(context, read);
+      return linksPart(context, read, frame);
     case 'command':
     case 'dm':
     case 'multipathd':
@@ -280,8 +317,9 @@ function openPart(context: Context, read: Read, everyMs: number, hanging: Hangin
   }
 }
 
-/** The parts of a source, in the order of its reads. */
-export function openParts(context: Context, source: Source): readonly Part[] {
+/** The parts of a source, in the order of its reads. `firstMs`: from the first listing to the second. */
+export function openParts(context: Context, source: Source, firstMs: number): readonly Part[] {
   const hanging = openHanging(context.reader, source);
-  return source.reads.map((read) => openPart(context, read, source.everyMs, hanging));
+  const frame = { everyMs: source.everyMs, firstMs };
+  return source.reads.map((read) => openPart(context, read, frame, hanging));
 }

@@ -3,12 +3,20 @@
  * every read ends; it knows nothing of what the text means. Every failure becomes an entry, and a source
  * whose texts are what they were gets the very snapshot it had.
  */
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Entry, Snapshot, Source } from '../collectors/lib/collector.ts';
+import { SharedSnapshot } from '../collectors/lib/shared-snapshot.ts';
 import type { Roots } from '../rules/config.ts';
-import { type Context, openParts, type Part, thrown } from './parts.ts';
+import { type Found, RELIST_MS } from './listing.ts';
+import { type Context, openParts, type Part, SLICE_MS, thrown } from './parts.ts';
+import { monotonicMs } from './ports/clock.ts';
 import { KeptFiles } from './ports/files.ts';
+import type { Folders } from './ports/glob.ts';
 import type { ReadPorts } from './ports/port.ts';
 import { HangReader } from './reader/reader.ts';
+
+/** Sources begin at different moments with listing their folders each RELIST_MS: shares of it. */
+const RELIST_SPREAD = 0.618;
 
 export interface ProbeCounts {
   /** Descriptors kept open by this process. */
@@ -31,27 +39,48 @@ export interface Probe {
   /** Something came or went: list the source's folders anew at its next read. */
   readonly relist: (source: Source) => void;
   readonly counts: () => ProbeCounts;
-  /** `counts().dropped` alone: the rest is counted file by file, too dear for each world. */
-  readonly dropped: () => number;
+  /** What was left out, by why: matches beyond a limit; how often a file was put in quarantine. */
+  readonly drops: () => { readonly matches: number; readonly quarantined: number };
   /** Closes the ports and all descriptors and ends the children; reads under way settle. */
   readonly close: () => Promise<void>;
 }
 
 interface SourceState {
   readonly parts: readonly Part[];
-  snapshot: Snapshot | undefined;
+  snapshot: SharedSnapshot | undefined;
   underWay: Promise<Snapshot> | undefined;
+}
+
+/** Lists what is due, a part at a time. Files that may hang are asked for afterwards, in one run. */
+async function list(parts: readonly Part[], found: Found): Promise<void> {
+  const folders: Folders = new Map();
+  let sliceMs = monotonicMs();
+  for (const part of parts) {
+    part.list(folders, found);
+    if (monotonicMs() - sliceMs < SLICE_MS) continue;
+    await yieldToLoop();
+    sliceMs = monotonicMs();
+  }
 }
 
 /** A part that throws is a bug; its source is then unread, not absent, and the others go on. */
 async function refreshed({ name }: Source, state: SourceState): Promise<Snapshot> {
+  const found: Found = { anew: false, entries: new Map() };
   try {
-    const changes = await Promise.all(state.parts.map((part) => part.refresh()));
-    if (state.snapshot !== undefined && !changes.includes(true)) return state.snapshot;
-    const snapshot = new Map<string, Entry>();
-    for (const part of state.parts) part.fill(snapshot);
-    state.snapshot = snapshot;
-    return snapshot;
+    await list(state.parts, found);
+    await Promise.all(state.parts.map((part) => part.refresh(found)));
+    const before = state.snapshot;
+    if (before !== undefined && !found.anew) {
+      if (found.entries.size === 0) return before;
+      if ([...found.entries.keys()].every((key) => before.has(key))) {
+        state.snapshot = before.with(found.entries);
+        return state.snapshot;
+      }
+    }
+    const entries = new Map<string, Entry>();
+    for (const part of state.parts) part.fill(entries);
+    state.snapshot = new SharedSnapshot(entries);
+    return state.snapshot;
   } catch (error) {
     state.snapshot = undefined;
     return new Map([[name, thrown(error)]]);
@@ -74,7 +103,8 @@ export function openProbe(options: {
   function stateOf(source: Source): SourceState {
     const known = states.get(source);
     if (known !== undefined) return known;
-    const parts = openParts(context, source);
+    const firstMs = RELIST_MS * (1 - ((states.size * RELIST_SPREAD) % 1) / 2);
+    const parts = openParts(context, source, firstMs);
     const state: SourceState = { parts, snapshot: undefined, underWay: undefined };
     states.set(source, state);
     return state;
@@ -102,7 +132,7 @@ export function openProbe(options: {
       for (const part of stateOf(source).parts) part.relist();
     },
     counts: () => ({ kept: files.kept, dropped: dropped(), ...reader.counts }),
-    dropped,
+    drops: () => ({ matches: dropped(), quarantined: reader.hangs }),
     close: async () => {
       closed = true;
       for (const port of Object.values(ports)) port.close();

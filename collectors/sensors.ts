@@ -7,24 +7,24 @@
  * an alarm is shown as a gauge and not believed. Alarm bits may be cleared by whoever reads them, so a
  * short alarm can be lost to another program.
  */
-import { componentId, type Observation, type Reading } from '../rules/model.ts';
-import type { Collector, Snapshot } from './lib/collector.ts';
+import { componentId, type Reading } from '../rules/model.ts';
+import type { Collector } from './lib/collector.ts';
 import {
   alarmGauge,
   bitGauge,
   CELSIUS,
   type Chip,
+  channelOf,
   channels,
-  chips,
   hwmonReads,
   label,
   measured,
   type Range,
   raisedAlarms,
-  unlisted,
   VOLTS,
   vanished,
 } from './lib/hwmon.ts';
+import { parseChannels, type Reader, readingsOf } from './lib/hwmon-channels.ts';
 import { bit, decimal, defined } from './lib/snapshot.ts';
 
 interface Quantity {
@@ -91,22 +91,25 @@ function sensorReading(chip: Chip, channel: string, quantity: Quantity): Reading
   };
 }
 
-function parse(snapshot: Snapshot): Observation {
-  const blind = unlisted(snapshot);
-  if (blind !== undefined) return blind;
-  const readings = chips(snapshot).flatMap((chip) =>
-    QUANTITIES.flatMap((quantity) =>
-      channels(chip, quantity.sort)
-        .map((index) => `${quantity.sort}${index}`)
-        .filter((channel) => !vanished(chip, channel))
-        .map((channel) => sensorReading(chip, channel, quantity)),
-    ),
-  );
-  if (readings.length === 0) {
-    return { kind: 'none', why: 'no hwmon chip measures a temperature or a voltage' };
-  }
-  return { kind: 'seen', readings, groups: [], advice: [] };
+function quantityOf(channel: string): Quantity | undefined {
+  return QUANTITIES.find(({ sort }) => sort === channel.replace(/\d+$/u, ''));
 }
+
+const READER: Reader = {
+  channels: (chip) =>
+    QUANTITIES.flatMap(({ sort }) => channels(chip, sort).map((index) => `${sort}${index}`)),
+  channelOf,
+  reading: (chip, channel) => {
+    const quantity = quantityOf(channel);
+    if (quantity === undefined || vanished(chip, channel)) return undefined;
+    return sensorReading(chip, channel, quantity);
+  },
+  observation: (_chips, all) => {
+    const readings = readingsOf(all);
+    if (readings.length > 0) return { kind: 'seen', readings, groups: [], advice: [] };
+    return { kind: 'none', why: 'no hwmon chip measures a temperature or a voltage' };
+  },
+};
 
 export const collector: Collector = {
   name: 'sensors',
@@ -124,7 +127,7 @@ export const collector: Collector = {
       ],
       everyMs: 5_000,
       staleMs: 20_000,
-      parse,
+      parse: (snapshot, before) => parseChannels(snapshot, before, READER),
     },
   ],
 };

@@ -100,6 +100,10 @@ function rebuilt(
   });
 }
 
+function countsAlike(a: Component | undefined, b: Component | undefined): boolean {
+  return a?.health === b?.health && a?.unproven === b?.unproven && a?.ignored === b?.ignored;
+}
+
 /** Groups by the place of their shape; the array of before when none of them differs. */
 export function judgeGroups(
   draft: Draft,
@@ -109,7 +113,12 @@ export function judgeGroups(
 ): readonly (Group | undefined)[] {
   const { before } = draft;
   if (topology !== before.topology) return rebuilt(draft, topology, components);
-  const which = new Set([...changed].flatMap((place) => topology.groupsOf[place] ?? []));
+  // A number that moved makes no difference to any group.
+  const which = new Set<number>();
+  for (const place of changed) {
+    if (countsAlike(before.components[place], components[place])) continue;
+    for (const index of topology.groupsOf[place] ?? []) which.add(index);
+  }
   let judged: (Group | undefined)[] | undefined;
   for (const index of which) {
     const shape = topology.groups[index];

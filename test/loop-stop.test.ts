@@ -33,7 +33,7 @@ t.test('after a stop sources are read before they are called stale', async (t) =
       return new Map([['read', { text: String(monotonicNow()) }]]);
     },
     relist: () => undefined,
-    dropped: () => 0,
+    drops: () => ({ matches: 0, quarantined: 0 }),
     counts: () => ({ kept: 0, dropped: 0, quarantined: 0, readers: 0 }),
     close: async () => undefined,
   };

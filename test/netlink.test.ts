@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { alternatives, pathFits } from '../agent/kernel/glob.ts';
+import { pathFits } from '../agent/kernel/glob.ts';
 import {
   decodeNetlink,
   decodeNetlinkAddress,
@@ -12,6 +12,7 @@ import {
   LITTLE_ENDIAN,
   netlinkSubject,
 } from '../agent/kernel/netlink.ts';
+import { alternatives } from '../agent/ports/glob.ts';
 import { globMatches } from '../rules/glob.ts';
 
 function uevent(...parts: readonly string[]): Uint8Array {

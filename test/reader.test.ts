@@ -98,6 +98,7 @@ t.test('a file that hangs: only it changes, nobody waits, it comes back', async 
     'sys/h/c/power1_average': { text: '1\n' },
   });
   t.equal(probe.counts().quarantined, 1);
+  t.equal(probe.drops().quarantined, 1);
   t.equal(await probe.read(meters), first, 'the next read leaves it out');
 
   await pause(1_100);
@@ -202,7 +203,7 @@ t.test('without a folder for the progress file every file says so', async (t) =>
   write('sys/h/a', '1\n');
   const reader = new HangReader({ runDir: at('none') });
   const list = reader.list();
-  reader.setPaths(list, [at('sys/h/a')]);
+  reader.setFiles(list, [{ key: 'sys/h/a', path: at('sys/h/a') }]);
   await reader.read(list, 1_000);
   t.match(list.files[0]?.entry, { errno: 'ENOENT', why: /no reader process: ENOENT in .*none/u });
   await reader.read(list, 1_000);
@@ -219,9 +220,9 @@ t.test('more hung files than one read can wait for', async (t) => {
   }
   write('sys/4/value', '4\n');
   const list = reader.list();
-  reader.setPaths(
+  reader.setFiles(
     list,
-    ['1', '2', '3', '4'].map((name) => at(`sys/${name}/value`)),
+    ['1', '2', '3', '4'].map((name) => ({ key: name, path: at(`sys/${name}/value`) })),
   );
   await reader.read(list, 1_000);
   t.match(
@@ -270,7 +271,7 @@ for (const hangs of [false, true]) {
       const { HangReader } = await import(${JSON.stringify(agent)});
       const reader = new HangReader({ runDir: ${JSON.stringify(roots.run)}, hangMs: 60000 });
       const list = reader.list();
-      reader.setPaths(list, ${JSON.stringify([at('sys/h/a'), ...(hangs ? [at('sys/h/b')] : [])])});
+      reader.setFiles(list, ${JSON.stringify([at('sys/h/a'), ...(hangs ? [at('sys/h/b')] : [])].map((path) => ({ key: path, path })))});
       reader.read(list, 0).then(() => console.log('read'));
       setInterval(() => undefined, 1000);`;
     const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {

@@ -4,7 +4,7 @@
  */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { World } from '../../exporters/status/json.ts';
-import { codeOf } from './listen.ts';
+import { errnoOf } from '../ports/errno.ts';
 
 const DEADLINE_MS = 5_000;
 /** An order is waited for longer than the API waits for the agent: its answer says more than our silence. */
@@ -23,7 +23,7 @@ export interface Answer {
 }
 
 function mended(path: string, error: unknown): Error {
-  const code = codeOf(error);
+  const code = errnoOf(error);
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
     return new NoAgentError(`no agent answers on ${path}: start it with nospof run`);
   }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { SOCKET_NAME, SOCKET_PATH_BYTES_MAX } from '../config/defaults.ts';
+import { errnoOf } from '../ports/errno.ts';
 
 const RETRY_EVERY_MS = 100;
 const CONNECT_DEADLINE_MS = 1_000;
@@ -16,10 +17,6 @@ const RUN_DIR_MODE = 0o755;
 
 /** Trouble whose message is meant for the operator. */
 export class ListenError extends Error {}
-
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-}
 
 /** Host and port as people write them: `[::1]:9974`. */
 export function addressText(listen: { readonly host: string; readonly port: number }): string {
@@ -52,7 +49,7 @@ function answers(path: string): Promise<boolean> {
     };
     socket.setTimeout(CONNECT_DEADLINE_MS, () => done(true));
     socket.once('connect', () => done(true));
-    socket.once('error', (error) => done(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))));
+    socket.once('error', (error) => done(!['ECONNREFUSED', 'ENOENT'].includes(errnoOf(error))));
   });
 }
 
@@ -76,8 +73,8 @@ async function listenTcp(
     return app;
   } catch (error) {
     await app.close();
-    const why = tcpTrouble(addressText(listen), codeOf(error));
-    if (codeOf(error) === 'EADDRINUSE') return why;
+    const why = tcpTrouble(addressText(listen), errnoOf(error));
+    if (errnoOf(error) === 'EADDRINUSE') return why;
     throw new ListenError(why);
   }
 }
@@ -94,7 +91,7 @@ async function listenSocket(
     return app;
   } catch (error) {
     if (error instanceof ListenError) throw error;
-    const code = codeOf(error);
+    const code = errnoOf(error);
     if (code === 'EADDRINUSE') return busy;
     throw new ListenError(
       `${path}: cannot make the socket (${code}): run the agent as root, or give it a run directory it may write to`,
@@ -141,7 +138,7 @@ export async function openSocket(
     mkdirSync(runDir, { recursive: true, mode: RUN_DIR_MODE });
   } catch (error) {
     throw new ListenError(
-      `${runDir}: cannot make the run directory (${codeOf(error)}): run the agent as root, or give it one it may write to`,
+      `${runDir}: cannot make the run directory (${errnoOf(error)}): run the agent as root, or give it one it may write to`,
     );
   }
   process.umask(0o177);

@@ -6,6 +6,7 @@
 import { constants, type Stats } from 'node:fs';
 import { lstat, mkdir, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { errnoOf } from '../ports/errno.ts';
 import { fileProblem, type Problem } from './problems.ts';
 
 const WORLD_WRITABLE = 0o002;
@@ -25,10 +26,6 @@ const ERRNO_SENTENCES: Readonly<Record<string, Complaint>> = {
   EEXIST: ['is in use by another file', 'remove that file, or name another folder'],
   ENAMETOOLONG: ['has too long a name', 'name another folder'],
 };
-
-function errnoOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
-}
 
 function sentence(error: unknown): Complaint {
   const code = errnoOf(error);

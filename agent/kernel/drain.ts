@@ -5,8 +5,9 @@
  */
 import { readSync } from 'node:fs';
 import { constants } from 'node:os';
+import { errnoOf } from '../ports/errno.ts';
 import { type Libc, MSG_TRUNC, SOCKADDR_NL_BYTES } from './libc.ts';
-import { errorName, type KernelWake } from './message.ts';
+import type { KernelWake } from './message.ts';
 import {
   decodeNetlink,
   decodeNetlinkAddress,
@@ -155,7 +156,7 @@ export function drainKmsg(fd: number, buffer: Uint8Array): boolean {
     try {
       if (readSync(fd, buffer) === 0) return false;
     } catch (error) {
-      const name = errorName(error);
+      const name = errnoOf(error);
       if (name === 'EAGAIN') return true;
       // EINVAL: a record longer than the buffer, which the kernel has skipped.
       if (name !== 'EPIPE' && name !== 'EINTR' && name !== 'EINVAL') return false;

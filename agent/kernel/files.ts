@@ -6,8 +6,9 @@
 import { closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Roots } from '../../rules/config.ts';
-import { listGlob } from '../ports/glob.ts';
-import { errorName, type WatchGlob } from './message.ts';
+import { errnoOf } from '../ports/errno.ts';
+import { type Folders, listGlob } from '../ports/glob.ts';
+import type { WatchGlob } from './message.ts';
 
 /** Each watched file is a descriptor. A guess: 64 arrays of 8 members have about 1,300. */
 const FILES_MAX = 4096;
@@ -91,8 +92,9 @@ export class WatchedFiles {
 
   #paths(): ReadonlyMap<string, string> {
     const paths = new Map<string, string>();
+    const folders: Folders = new Map();
     for (const { root, glob } of this.#globs) {
-      for (const path of listGlob(this.#roots[root], glob).paths) {
+      for (const path of listGlob(this.#roots[root], glob, folders).paths) {
         if (paths.size >= FILES_MAX) {
           this.#tellOnce(
             '',
@@ -115,7 +117,7 @@ export class WatchedFiles {
       if (this.#arm(fd)) return { key, fd, fires: 0 };
       closeSync(fd);
     } catch (error) {
-      const name = errorName(error);
+      const name = errnoOf(error);
       const gone = name === 'ENOENT' || name === 'ENOTDIR' || name === 'ENODEV';
       if (!gone)
         this.#tellOnce(key, `${key} cannot be watched (${name}): it is read at its period`);
@@ -138,7 +140,7 @@ export class WatchedFiles {
         position += length;
       }
     } catch (error) {
-      return errorName(error) !== 'ENODEV';
+      return errnoOf(error) !== 'ENODEV';
     }
     return true;
   }

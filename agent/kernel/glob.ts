@@ -3,24 +3,10 @@
  * is made from them, so that no pattern can take more than (length of pattern x length of text) steps.
  */
 import { globMatches } from '../../rules/glob.ts';
+import { alternatives } from '../ports/glob.ts';
 
-/** A glob with many braces would multiply; no honest one comes near. */
-const ALTERNATIVES_MAX = 256;
 /** Globs kept taken apart; there are as many as sources ask for. */
 const KNOWN_MAX = 1024;
-
-/** The glob without braces: one pattern for each combination. An unpaired brace stands for itself. */
-export function alternatives(glob: string): readonly string[] {
-  const open = glob.indexOf('{');
-  const close = glob.indexOf('}', open);
-  if (open < 0 || close < 0) return [glob];
-  const heads = glob
-    .slice(open + 1, close)
-    .split(',')
-    .map((choice) => glob.slice(0, open) + choice);
-  const tails = alternatives(glob.slice(close + 1));
-  return heads.flatMap((head) => tails.map((tail) => head + tail)).slice(0, ALTERNATIVES_MAX);
-}
 
 /** The globs of sources, taken apart once: each wake is held against all of them. */
 const known = new Map<string, readonly (readonly string[])[]>();

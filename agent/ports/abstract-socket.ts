@@ -4,37 +4,14 @@
  * Node 22 on Node does it right. On Node 20 the socket is opened by libc through koffi, with the exact
  * length, and handed to Node as a descriptor.
  */
-import { closeSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { connect, Socket } from 'node:net';
-import { endianness, constants as os } from 'node:os';
+import { endianness } from 'node:os';
+import { AF_UNIX, openNet, SOCK_STREAM } from './reach-socket.ts';
 
-const AF_UNIX = 1;
-/** SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK of asm-generic: a full backlog is EAGAIN, not a wait. */
-const STREAM: number = 1 | 0o2000000 | 0o4000;
 const NAME_BYTES_MAX = 107;
 const EXACT_SINCE_NODE = 22;
 
 export type Connected = { readonly socket: Socket } | { readonly errno: string };
-
-type Call = (...args: readonly (number | Buffer)[]) => number;
-
-interface Koffi {
-  readonly load: (path: null) => { readonly func: (prototype: string) => Call };
-  readonly errno: () => number;
-}
-
-function loadKoffi(): Koffi | undefined {
-  try {
-    return createRequire(import.meta.url)('koffi') as Koffi;
-  } catch {
-    return undefined;
-  }
-}
-
-function errnoName(code: number): string {
-  return Object.entries(os.errno).find(([, known]) => known === code)?.[0] ?? `E${code}`;
-}
 
 /** `struct sockaddr_un` of an abstract name, no longer than the name. */
 export function abstractAddress(name: string): Buffer {
@@ -46,22 +23,16 @@ export function abstractAddress(name: string): Buffer {
   return address;
 }
 
-/** Connects through libc. `ENOSYS` where koffi does not load. */
+/** Connects through libc, without waiting: a full backlog is EAGAIN. `ENOSYS` where koffi does not load. */
 export function connectExact(name: string): Connected {
-  const koffi = loadKoffi();
-  if (koffi === undefined) return { errno: 'ENOSYS' };
-  const libc = koffi.load(null);
-  const socket = libc.func('int socket(int domain, int type, int protocol)');
-  const connectTo = libc.func('int connect(int fd, void *address, uint32_t length)');
-  const fd = socket(AF_UNIX, STREAM, 0);
-  if (fd < 0) return { errno: errnoName(koffi.errno()) };
-  const address = abstractAddress(name);
-  if (connectTo(fd, address, address.length) !== 0) {
-    const errno = errnoName(koffi.errno());
-    closeSync(fd);
-    return { errno };
-  }
-  return { socket: new Socket({ fd, readable: true, writable: true }) };
+  const net = openNet();
+  if (net === undefined) return { errno: 'ENOSYS' };
+  const fd = net.open(AF_UNIX, SOCK_STREAM, 0);
+  if (typeof fd !== 'number') return fd;
+  const failure = net.connect(fd, abstractAddress(name));
+  if (failure === undefined) return { socket: new Socket({ fd, readable: true, writable: true }) };
+  net.close(fd);
+  return failure;
 }
 
 /**

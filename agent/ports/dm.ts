@@ -9,7 +9,7 @@
  */
 import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { endianness, constants as os } from 'node:os';
+import { endianness } from 'node:os';
 import { join } from 'node:path';
 import type { Entry, Read } from '../../collectors/lib/collector.ts';
 import type { Roots } from '../../rules/config.ts';
@@ -29,7 +29,7 @@ import {
   targetLine,
 } from './dm-codec.ts';
 import { dmsetup } from './dm-dmsetup.ts';
-import { errnoOf } from './errno.ts';
+import { errnoName, errnoOf } from './errno.ts';
 import type { ReadPort } from './port.ts';
 import { within } from './within.ts';
 
@@ -53,9 +53,6 @@ const FOREIGN_IOCTL: ReadonlySet<string> = new Set([
   'ppc64',
   'sparc64',
 ]);
-const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(os.errno).map(([name, code]) => [code, name]),
-);
 const LITTLE: boolean = endianness() === 'LE';
 
 /** `ioctl(2)` on a pool thread; resolves to 0 or to the errno's name. */
@@ -80,7 +77,7 @@ function loadIoctl(): Ioctl | undefined {
         call.async(fd, request, buffer, (error, result) => {
           const code = koffi.errno();
           if (error !== null && error !== undefined) resolve('EIO');
-          else resolve(result < 0 ? (ERRNO_NAMES.get(code) ?? `E${code}`) : 0);
+          else resolve(result < 0 ? errnoName(code) : 0);
         });
       });
   } catch {

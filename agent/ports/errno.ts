@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 /** The symbolic errno of anything thrown; `EIO` when it carries none. */
 export function errnoOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^E[A-Z0-9]+$/u.test(code) ? code : 'EIO';
+  return typeof code === 'string' && /^E(?!RR_)[A-Z0-9_]+$/u.test(code) ? code : 'EIO';
 }
 
 const NAMES: ReadonlyMap<number, string> = new Map([

@@ -2,11 +2,12 @@
  * Finds what a glob of a collector matches below a root: `*` stands for anything but `/`, `{a,b}` for
  * alternatives, both within one segment. A segment without `*` is never listed, its names are tried. A
  * glob without any `*` is a plain path (or several): it always matches, so that its absence is told as
- * `ENOENT` instead of silence. Order is plain code-unit order of the path (`hwmon10` before `hwmon2`):
- * collectors must not lean on numbers that depend on the order in which modules were loaded anyway.
+ * `ENOENT` instead of silence. Order is that of code units, segment by segment (`hwmon10` before
+ * `hwmon2`): collectors must not lean on numbers that depend on the order in which modules were loaded
+ * anyway. No regular expression is made of a glob, so that none can take long.
  */
 import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { globMatches } from '../../rules/glob.ts';
 import { errnoOf } from './errno.ts';
 
 /** Matches of one glob beyond this are dropped and counted: a node of 1,000 sensors has about 6,000. */
@@ -32,78 +33,126 @@ export function exists(path: string): boolean {
   }
 }
 
-const BRACES = /\{([^{}]*)\}/u;
+/** A glob with many braces would multiply; no honest one comes near. */
+const ALTERNATIVES_MAX = 256;
 
-/** Alternatives of a segment, innermost first: `fan{1,2}_input` gives two names. */
-function alternatives(segment: string): readonly string[] {
-  const found = BRACES.exec(segment);
-  if (found === null) return [segment];
-  const before = segment.slice(0, found.index);
-  const after = segment.slice(found.index + found[0].length);
-  const names = (found[1] ?? '').split(',').flatMap((word) => alternatives(before + word + after));
-  return [...new Set(names)];
+/** The glob without braces, innermost first: one pattern for each combination. An unpaired brace stands for itself. */
+export function alternatives(glob: string): readonly string[] {
+  const close = glob.indexOf('}');
+  const open = glob.lastIndexOf('{', close);
+  if (open < 0 || close < 0) return [glob];
+  const [before, after] = [glob.slice(0, open), glob.slice(close + 1)];
+  const words = glob.slice(open + 1, close).split(',');
+  const all = words.flatMap((word) => alternatives(before + word + after));
+  return [...new Set(all)].slice(0, ALTERNATIVES_MAX);
 }
 
-function matcher(segment: string): (name: string) => boolean {
-  const patterns = alternatives(segment).map((pattern) =>
-    pattern
-      .split('*')
-      .map((word) => word.replace(/[.+?^$()[\]|\\{}]/gu, '\\$&'))
-      .join('.*'),
-  );
-  const whole = new RegExp(`^(?:${patterns.join('|')})$`, 'su');
-  // A newline cannot be part of a key: captures are lines.
-  return (name) => whole.test(name) && !name.includes('\n');
+interface Segment {
+  /** Without `*`, sorted. */
+  readonly names: readonly string[];
+  readonly patterns: readonly string[];
 }
 
-/** Names in a folder; nothing when it is gone or no folder, which is no failure of ours. */
-function namesIn(root: string, folder: string, failed: Map<string, string>): readonly string[] {
-  try {
-    return readdirSync(join(root, folder));
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') failed.set(folder, errno);
-    return [];
+/** Globs are those that sources declare: few, and asked for again and again. */
+const known = new Map<string, readonly Segment[]>();
+
+function segmentsOf(glob: string): readonly Segment[] {
+  let segments = known.get(glob);
+  if (segments === undefined) {
+    segments = glob.split('/').map((segment) => {
+      const all = alternatives(segment);
+      return {
+        names: all.filter((one) => !one.includes('*')).sort(),
+        patterns: all.filter((one) => one.includes('*')),
+      };
+    });
+    known.set(glob, segments);
   }
+  return segments;
 }
 
-function below(folder: string, name: string): string {
-  return folder === '' ? name : `${folder}/${name}`;
+/** A folder's names, sorted; none, and why, when it could not be listed. */
+export interface Folder {
+  readonly names: ReadonlySet<string>;
+  readonly errno?: string;
 }
 
-/** Everything a glob matches now. Never throws; costs one `readdir` for each folder above a `*`. */
-export function listGlob(root: string, glob: string): Listing {
-  const failed = new Map<string, string>();
-  const segments = glob.split('/');
+/** Folders by their path, listed in one moment: globs of the same moment share them. */
+export type Folders = Map<string, Folder>;
+
+const EMPTY: ReadonlySet<string> = new Set();
+
+function listed(path: string, folders: Folders): Folder {
+  let folder = folders.get(path);
+  if (folder === undefined) {
+    try {
+      folder = { names: new Set(readdirSync(path).sort()) };
+    } catch (error) {
+      folder = { names: EMPTY, errno: errnoOf(error) };
+    }
+    folders.set(path, folder);
+  }
+  return folder;
+}
+
+/** Names in a folder that fit. */
+function fitting({ names, patterns }: Segment, folder: Folder): readonly string[] {
+  const found = names.filter((name) => folder.names.has(name));
+  if (patterns.length === 0) return found;
+  for (const name of folder.names) {
+    // A newline cannot be part of a key: captures are lines.
+    if (!patterns.some((pattern) => globMatches(pattern, name)) || name.includes('\n')) continue;
+    if (!names.includes(name)) found.push(name);
+  }
+  return names.length === 0 ? found : found.sort();
+}
+
+interface Search {
+  readonly root: string;
+  readonly folders: Folders;
+  /** Folders that are there but could not be listed. */
+  readonly failed: Map<string, string>;
+}
+
+/** Names of a segment in a folder (which ends in `/`, or is the root). `below`: a `*` led there. */
+function namesIn(
+  { root, folders, failed }: Search,
+  folder: string,
+  segment: Segment,
+  at: { readonly below: boolean; readonly last: boolean },
+): readonly string[] {
+  const { names, patterns } = segment;
+  const path = `${root}/${folder}`;
+  const isTried = patterns.length === 0 && (!at.below || names.length <= TRIED_MAX);
+  if (isTried && !(at.below && folders.has(path))) {
+    return at.below && at.last ? names.filter((name) => exists(path + name)) : names;
+  }
+  const listing = listed(path, folders);
+  const { errno } = listing;
+  // One that is gone or no folder is no failure of ours.
+  if (errno !== undefined && errno !== 'ENOENT' && errno !== 'ENOTDIR') {
+    failed.set(folder.slice(0, -1), errno);
+  }
+  return fitting(segment, listing);
+}
+
+/** Everything a glob matches now. Never throws; costs at most one `readdir` for each folder above a `*`. */
+export function listGlob(root: string, glob: string, folders: Folders = new Map()): Listing {
+  const search: Search = { root, folders, failed: new Map() };
+  const segments = segmentsOf(glob);
   let found: readonly string[] = [''];
-  let listed = false;
+  let below = false;
   let dropped = 0;
   for (const [index, segment] of segments.entries()) {
-    const last = index === segments.length - 1;
-    if (segment.includes('*')) {
-      const matches = matcher(segment);
-      found = found.flatMap((folder) =>
-        namesIn(root, folder, failed)
-          .filter(matches)
-          .map((name) => below(folder, name)),
-      );
-      listed = true;
-    } else if (last && listed && alternatives(segment).length > TRIED_MAX) {
-      const names = new Set(alternatives(segment));
-      found = found.flatMap((folder) =>
-        namesIn(root, folder, failed)
-          .filter((name) => names.has(name))
-          .map((name) => below(folder, name)),
-      );
-    } else {
-      const names = alternatives(segment);
-      found = found.flatMap((folder) => names.map((name) => below(folder, name)));
-      if (last && listed) found = found.filter((path) => exists(join(root, path)));
-    }
-    found = [...new Set(found)].sort();
-    dropped += Math.max(0, found.length - MATCHES_MAX);
-    found = found.slice(0, MATCHES_MAX);
+    const at = { below, last: index === segments.length - 1 };
+    const end = at.last ? '' : '/';
+    const next = found.flatMap((folder) =>
+      namesIn(search, folder, segment, at).map((name) => folder + name + end),
+    );
+    below ||= segment.patterns.length > 0;
+    dropped += Math.max(0, next.length - MATCHES_MAX);
+    found = next.slice(0, MATCHES_MAX);
   }
-  if (listed && found.length === 0 && !exists(root)) failed.set('', 'ENOENT');
-  return { paths: found, failed, dropped };
+  if (below && found.length === 0 && !exists(root)) search.failed.set('', 'ENOENT');
+  return { paths: found, failed: search.failed, dropped };
 }

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Entry } from '../../collectors/lib/collector.ts';
 import type { Roots } from '../../rules/config.ts';
+import { errnoOf } from './errno.ts';
 import type { ReadPort, SpecialRead } from './port.ts';
 
 type KmsgRead = Extract<SpecialRead, { kind: 'kmsg' }>;
@@ -82,11 +83,6 @@ function textOf(ring: Ring): string {
   const kept = ring.records.slice(-RECORDS_KEPT_MAX);
   const lines = ring.lost > 0 ? [`# lost ${ring.lost}`, ...kept] : kept;
   return lines.map((line) => `${line}\n`).join('');
-}
-
-function errnoOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : 'EIO';
 }
 
 function refusal(errno: string, path: string): Entry {

@@ -3,8 +3,9 @@
  * net/ipv6/route.c). Decides nothing about them. Only the main table is there, and of an IPv4 route over
  * several gateways only the first: what else must be watched is a configured target.
  */
-import { open } from 'node:fs/promises';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
+import { errnoOf } from './errno.ts';
 
 const RTF_UP = 0x1;
 const RTF_GATEWAY = 0x2;
@@ -59,32 +60,71 @@ export function ipv6Defaults(table: string): readonly DefaultRoute[] {
   });
 }
 
-async function head(path: string): Promise<string | undefined> {
-  try {
-    const file = await open(path, 'r');
+/** A table of the kernel, read through a descriptor that is kept: reading cannot wait, opening is dear. */
+class Table {
+  readonly #path: string;
+  readonly #buffer: Buffer;
+  #fd: number | undefined;
+
+  constructor(path: string, buffer: Buffer) {
+    this.#path = path;
+    this.#buffer = buffer;
+  }
+
+  /** Undefined where the kernel does not have the protocol: it has no routes then. */
+  text(): string | undefined {
     try {
-      const buffer = Buffer.alloc(BYTES_MAX);
+      this.#fd ??= openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
       let length = 0;
       // procfs hands out at most a page at a time.
-      for (;;) {
-        const { bytesRead } = await file.read(buffer, length, BYTES_MAX - length, null);
-        length += bytesRead;
-        if (bytesRead === 0 || length === BYTES_MAX) return buffer.toString('latin1', 0, length);
+      while (length < BYTES_MAX) {
+        const bytes = readSync(this.#fd, this.#buffer, length, BYTES_MAX - length, length);
+        if (bytes === 0) break;
+        length += bytes;
       }
-    } finally {
-      await file.close();
+      return this.#buffer.toString('latin1', 0, length);
+    } catch (error) {
+      this.close();
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
     }
-  } catch (error) {
-    // A protocol that the kernel does not have has no routes.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 }
 
-/** Best metric first, each gateway once on each link. Throws the system error of an unreadable table. */
-export async function defaultRoutes(proc: string): Promise<readonly DefaultRoute[] | undefined> {
-  const v4 = await head(`${proc}/net/route`);
-  const v6 = await head(`${proc}/net/ipv6_route`);
+export interface Routes {
+  /** Best metric first, each gateway once on each link. Throws the system error of an unreadable table. */
+  readonly read: () => readonly DefaultRoute[] | undefined;
+  readonly close: () => void;
+}
+
+export function openRoutes(proc: string): Routes {
+  const buffer = Buffer.allocUnsafeSlow(BYTES_MAX);
+  const tables = ['route', 'ipv6_route'].map((name) => new Table(`${proc}/net/${name}`, buffer));
+  let texts: readonly (string | undefined)[] = [];
+  let routes: readonly DefaultRoute[] | undefined;
+  return {
+    read: () => {
+      const fresh = tables.map((table) => table.text());
+      const isKnown = texts.length > 0 && fresh.every((text, index) => text === texts[index]);
+      if (!isKnown) routes = defaultRoutes(fresh[0], fresh[1]);
+      texts = fresh;
+      return routes;
+    },
+    close: () => {
+      for (const table of tables) table.close();
+    },
+  };
+}
+
+function defaultRoutes(
+  v4: string | undefined,
+  v6: string | undefined,
+): readonly DefaultRoute[] | undefined {
   if (v4 === undefined && v6 === undefined) return undefined;
   const routes = [...ipv4Defaults(v4 ?? ''), ...ipv6Defaults(v6 ?? '')];
   routes.sort((a, b) => a.metric - b.metric || (a.address < b.address ? -1 : 1));

@@ -1,12 +1,14 @@
 /**
- * The few libc calls that trying a neighbour takes, through koffi: Node has no ICMP, no packet sockets
+ * The few libc calls on sockets that Node lacks, through koffi: it has no ICMP, no packet sockets
  * and no SO_BINDTODEVICE. Every descriptor is non-blocking; nothing here waits. Addresses are laid out
  * by hand from linux/in.h, in6.h and if_packet.h. Without koffi there is no `Net`, and `reach.ts` falls
  * back on what Node itself can do.
  */
 import { createRequire } from 'node:module';
-import { endianness, constants as os } from 'node:os';
+import { endianness } from 'node:os';
+import { errnoName } from './errno.ts';
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_PACKET = 17;
@@ -46,12 +48,6 @@ export interface Net {
   readonly index: (link: string) => number;
 }
 
-const ERRNO_NAMES = new Map(Object.entries(os.errno).map(([name, code]) => [code, name]));
-// Not in every Node's table.
-for (const [name, code] of Object.entries({ EHOSTDOWN: 112, ENONET: 64 })) {
-  if (!ERRNO_NAMES.has(code)) ERRNO_NAMES.set(code, name);
-}
-
 type Call = (...args: readonly (number | string | Buffer | null)[]) => number;
 
 interface Koffi {
@@ -88,8 +84,7 @@ export function openNet(): Net | undefined {
   );
   const index = libc.func('uint32_t if_nametoindex(str name)');
   const failure = (): Failure => {
-    const code = koffi.errno();
-    return { errno: ERRNO_NAMES.get(code) ?? `errno ${code}` };
+    return { errno: errnoName(koffi.errno()) };
   };
   const outcome = (result: number): Failure | undefined => (result < 0 ? failure() : undefined);
   return {

@@ -7,11 +7,12 @@ import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry } from '../../collectors/lib/collector.ts';
 import type { ReachTarget, Roots } from '../../rules/config.ts';
+import { errnoOf } from './errno.ts';
 import type { ReadPort } from './port.ts';
 import { tryArp } from './reach-arp.ts';
 import { tryNdp } from './reach-ndp.ts';
 import { tryPlainGateway, tryPlainTcp, tryTable } from './reach-plain.ts';
-import { type DefaultRoute, defaultRoutes } from './reach-routes.ts';
+import { type DefaultRoute, openRoutes } from './reach-routes.ts';
 import { type Net, openNet } from './reach-socket.ts';
 import { type Answer, type Attempt, type Method, TRY_MS, tryIcmp, tryTcp } from './reach-try.ts';
 
@@ -150,6 +151,7 @@ export function openReach(options: ReachOptions): ReadPort<{ readonly kind: 'rea
   const net = options.calls === 'node' ? undefined : openNet();
   const closing = new AbortController();
   const rtts = new Map<string, Rtt>();
+  const routes = openRoutes(roots.proc);
   let inFlight: Promise<Entry> | undefined;
 
   const line = async (job: Job, at: number): Promise<string> => {
@@ -167,16 +169,15 @@ export function openReach(options: ReachOptions): ReadPort<{ readonly kind: 'rea
 
   const readOnce = async (): Promise<Entry> => {
     try {
-      const routes = await defaultRoutes(roots.proc);
-      if (routes === undefined && targets.length === 0) {
+      const found = routes.read();
+      if (found === undefined && targets.length === 0) {
         return { errno: 'ENOENT', why: `${roots.proc}/net has no routing table` };
       }
-      const jobs = [...targets.map(targetJob), ...(routes ?? []).map(routeJob)];
+      const jobs = [...targets.map(targetJob), ...(found ?? []).map(routeJob)];
       const lines = await Promise.all(jobs.map(line));
       return { text: lines.map((text) => `${text}\n`).join('') };
     } catch (error) {
-      const errno = (error as NodeJS.ErrnoException).code ?? 'EIO';
-      return { errno, why: error instanceof Error ? error.message : String(error) };
+      return { errno: errnoOf(error), why: error instanceof Error ? error.message : String(error) };
     }
   };
 
@@ -187,6 +188,9 @@ export function openReach(options: ReachOptions): ReadPort<{ readonly kind: 'rea
       });
       return inFlight;
     },
-    close: () => closing.abort(),
+    close: () => {
+      closing.abort();
+      routes.close();
+    },
   };
 }

@@ -23,6 +23,8 @@ export const RETRY_MS_MAX = 60_000;
 const FORGIVE_MS = 600_000;
 
 export interface HangFile extends LaneFile {
+  /** Its key in snapshots. */
+  readonly key: string;
   readonly list: HangList;
   /** The child's last word; it repeats none. */
   answer: Entry | undefined;
@@ -48,8 +50,8 @@ export interface HangList {
   readMs: number;
   /** Entries that say less than the answers: they were shown while a read was late. */
   isLate: boolean;
-  /** An entry became another one since this was last set to false. */
-  changed: boolean;
+  /** Files whose entry became another one since this was last cleared. */
+  readonly changed: Set<HangFile>;
   /** A device went away: the files should be listed anew. */
   vanished: boolean;
 }
@@ -57,10 +59,12 @@ export interface HangList {
 export class HangReader {
   readonly #stuck: Set<ReaderProcess> = new Set();
   readonly #files: Map<number, HangFile> = new Map();
+  readonly #quarantined: Set<HangFile> = new Set();
   readonly #reading: Map<number, HangList> = new Map();
   readonly #lists: Lane<HangFile>;
   readonly #retries: Lane<HangFile>;
   #numbers = 0;
+  #hangs = 0;
 
   constructor(options: { readonly runDir: string; readonly hangMs?: number }) {
     const hangMs = options.hangMs ?? HANG_MS;
@@ -85,11 +89,13 @@ export class HangReader {
 
   /** Files in quarantine now, and processes of ours that still run or that the kernel holds. */
   get counts(): { readonly quarantined: number; readonly readers: number } {
-    let quarantined = 0;
-    for (const { quarantine } of this.#files.values())
-      if (quarantine !== undefined) quarantined += 1;
     const pids = [this.#lists.pid, this.#retries.pid].filter((pid) => pid !== undefined);
-    return { quarantined, readers: pids.length + this.#stuck.size };
+    return { quarantined: this.#quarantined.size, readers: pids.length + this.#stuck.size };
+  }
+
+  /** How often a file was put in quarantine. */
+  get hangs(): number {
+    return this.#hangs;
   }
 
   list(seldom = false): HangList {
@@ -102,22 +108,29 @@ export class HangReader {
       job: undefined,
       readMs: Number.NEGATIVE_INFINITY,
       isLate: false,
-      changed: true,
+      changed: new Set(),
       vanished: false,
     };
   }
 
-  /** Sets the files of a list; what is known of a file that stays is kept. */
-  setPaths(list: HangList, paths: readonly string[]): void {
+  /** Sets the files of a list; what is known of a file that stays is kept. True when they are others. */
+  setFiles(list: HangList, wanted: readonly { key: string; path: string }[]): boolean {
     const old = new Map(list.files.map((file) => [file.path, file]));
-    const same = paths.length === old.size && paths.every((path) => old.has(path));
-    if (same) return;
-    list.files = paths.map((path) => old.get(path) ?? this.#newFile(list, path));
-    const kept = new Set(list.files);
-    for (const file of old.values()) if (!kept.has(file)) this.#files.delete(file.index);
+    const fresh = new Map<string, HangFile>();
+    for (const { key, path } of wanted) {
+      if (!fresh.has(path)) fresh.set(path, old.get(path) ?? this.#newFile(list, key, path));
+    }
+    if (fresh.size === old.size && list.files.every(({ path }) => fresh.has(path))) return false;
+    list.files = [...fresh.values()];
+    for (const file of old.values()) {
+      if (fresh.has(file.path)) continue;
+      this.#files.delete(file.index);
+      this.#quarantined.delete(file);
+      list.changed.delete(file);
+    }
     list.active = undefined;
-    list.changed = true;
     if (list.files.length === 0) this.#lists.forget(list.number);
+    return true;
   }
 
   /**
@@ -157,10 +170,11 @@ export class HangReader {
     await within(killed, CLOSE_MS_MAX, () => []);
   }
 
-  #newFile(list: HangList, path: string): HangFile {
+  #newFile(list: HangList, key: string, path: string): HangFile {
     this.#numbers += 1;
     const file: HangFile = {
       index: this.#numbers,
+      key,
       path,
       folder: dirname(path),
       list,
@@ -196,6 +210,7 @@ export class HangReader {
   }
 
   #hung(file: HangFile, entry: Entry, holderGone: Promise<void>): void {
+    this.#hangs += 1;
     const nowMs = monotonicMs();
     const again = nowMs - file.hungMs < FORGIVE_MS;
     file.pauseMs = again ? Math.min(2 * file.pauseMs, RETRY_MS_MAX) : RETRY_MS;
@@ -205,6 +220,7 @@ export class HangReader {
       quarantine.holderGone = true;
     });
     file.quarantine = quarantine;
+    this.#quarantined.add(file);
     file.answer = undefined;
     file.list.active = undefined;
     show(file, entry);
@@ -212,9 +228,9 @@ export class HangReader {
 
   #retryDue(list: HangList): void {
     const nowMs = monotonicMs();
-    for (const file of list.files) {
+    for (const file of this.#quarantined) {
       const { quarantine } = file;
-      if (quarantine === undefined || quarantine.busy) continue;
+      if (file.list !== list || quarantine === undefined || quarantine.busy) continue;
       if (!quarantine.holderGone || nowMs < quarantine.dueMs) continue;
       quarantine.busy = true;
       void this.#retries.read(file.index, true, [file]).then(() => this.#retried(file, quarantine));
@@ -228,6 +244,7 @@ export class HangReader {
     quarantine.dueMs = monotonicMs() + file.pauseMs;
     if (file.answer === undefined) return;
     file.quarantine = undefined;
+    this.#quarantined.delete(file);
     file.list.active = undefined;
   }
 }
@@ -235,5 +252,5 @@ export class HangReader {
 function show(file: HangFile, entry: Entry): void {
   if (sameEntry(file.entry, entry)) return;
   file.entry = entry;
-  file.list.changed = true;
+  file.list.changed.add(file);
 }

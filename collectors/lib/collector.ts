@@ -70,9 +70,23 @@ export type Entry =
   | { readonly errno: string; readonly why?: string };
 
 /** Everything one source read, by key, in the order of its reads. */
-export type Snapshot = ReadonlyMap<string, Entry>;
+export interface Snapshot extends ReadonlyMap<string, Entry> {
+  /** Stands for this snapshot in the one after it. */
+  readonly mark?: object;
+  /** The keys whose entries differ from those of the snapshot with that mark; all else is the same. */
+  readonly changes?: { readonly since: object; readonly keys: readonly string[] } | undefined;
+}
 
-/** One source of a collector. `parse` never throws and never guesses: what it cannot read is unknown. */
+/** A snapshot and what was made of it. */
+export interface Parsed {
+  readonly snapshot: Snapshot;
+  readonly observation: Observation;
+}
+
+/**
+ * One source of a collector. `parse` never throws and never guesses: what it cannot read is unknown. It may
+ * take over from `before` what no change touches; the observation is the same as without.
+ */
 export interface Source {
   readonly name: string;
   readonly reads: readonly Read[];
@@ -82,7 +96,7 @@ export interface Source {
   readonly staleMs: number;
   /** A second opinion: it may darken the health that another source reports, never decide it alone. */
   readonly opinion?: true;
-  readonly parse: (snapshot: Snapshot) => Observation;
+  readonly parse: (snapshot: Snapshot, before?: Parsed) => Observation;
 }
 
 /** The one export of a file in `collectors/`, under the name `collector`. */

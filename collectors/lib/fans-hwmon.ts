@@ -16,20 +16,20 @@ import {
   type Observation,
   type Reading,
 } from '../../rules/model.ts';
-import type { Snapshot } from './collector.ts';
+import type { Parsed, Snapshot } from './collector.ts';
 import {
   alarmGauge,
   bitGauge,
   type Chip,
+  channelOf,
   channels,
-  chips,
   label,
   measured,
   RPM,
   raisedAlarms,
-  unlisted,
   vanished,
 } from './hwmon.ts';
+import { type Channel, parseChannels, type Reader, readingsOf } from './hwmon-channels.ts';
 import { bit, decimal, defined } from './snapshot.ts';
 
 interface Verdict {
@@ -137,18 +137,12 @@ function adviceOn(chip: Chip, readings: readonly Reading[]): readonly Advice[] {
   });
 }
 
-/** All fans of all chips; chips and channels that vanished while they were read are left out. */
-export function parseHwmonFans(snapshot: Snapshot): Observation {
-  const blind = unlisted(snapshot);
-  if (blind !== undefined) return blind;
-  const all = chips(snapshot);
+function observation(all: readonly Chip[], found: readonly Channel[]): Observation {
   const readings: Reading[] = [];
   const groups: GroupReading[] = [];
   const advice: Advice[] = [];
   for (const chip of all) {
-    const fans = channels(chip, 'fan')
-      .filter((index) => !vanished(chip, `fan${index}`))
-      .map((index) => fanReading(chip, index));
+    const fans = readingsOf(found.filter((channel) => channel.chip === chip));
     if (fans.length === 0) continue;
     readings.push(...fans);
     advice.push(...adviceOn(chip, fans));
@@ -164,4 +158,18 @@ export function parseHwmonFans(snapshot: Snapshot): Observation {
     kind: 'none',
     why: all.length === 0 ? 'no hwmon chip' : 'no hwmon chip has a fan',
   };
+}
+
+const READER: Reader = {
+  channels: (chip) => channels(chip, 'fan').map((index) => `fan${index}`),
+  // A pulse width drives the fan of its number, see above.
+  channelOf: (attribute) => channelOf(attribute.replace(/^pwm(\d+)(_enable)?$/u, 'fan$1_pwm')),
+  reading: (chip, channel) =>
+    vanished(chip, channel) ? undefined : fanReading(chip, Number(channel.slice('fan'.length))),
+  observation,
+};
+
+/** All fans of all chips; chips and channels that vanished while they were read are left out. */
+export function parseHwmonFans(snapshot: Snapshot, before?: Parsed): Observation {
+  return parseChannels(snapshot, before, READER);
 }

@@ -7,6 +7,7 @@
  */
 import { idPart, type Observation } from '../../rules/model.ts';
 import type { Entry, Read, Snapshot } from './collector.ts';
+import { SharedSnapshot } from './shared-snapshot.ts';
 import { bit, decimal, errno, target, word } from './snapshot.ts';
 import { errnoWords, plain } from './words.ts';
 
@@ -18,7 +19,9 @@ export interface Chip {
   readonly name: string;
   /** Sits on a PCI card itself: what it measures belongs to that card. */
   readonly onCard: boolean;
-  readonly files: Snapshot;
+  /** Where it stands in the snapshot: `sys/class/hwmon/hwmon3`. */
+  readonly folder: string;
+  readonly files: SharedSnapshot;
   /** Channel (`fan1`) to its attributes, in the order of the snapshot. */
   readonly channels: ReadonlyMap<string, readonly string[]>;
 }
@@ -42,6 +45,7 @@ export type Measured =
   | { readonly value: number; readonly why?: undefined }
   | { readonly value?: undefined; readonly why: string };
 
+const FOLDER = 'sys/class/hwmon';
 const CHIP_KEY = /^sys\/class\/hwmon\/([^/]+)(?:\/(.+))?$/u;
 /** A vanished chip answers with these on every file. */
 const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENODEV']);
@@ -134,7 +138,7 @@ function sharedBases(bases: readonly string[]): ReadonlySet<string> {
   return new Set(bases.filter((base, index) => bases.indexOf(base) !== index));
 }
 
-function byChip(snapshot: Snapshot): readonly Snapshot[] {
+function byChip(snapshot: Snapshot): readonly [string, SharedSnapshot][] {
   const chips = new Map<string, Map<string, Entry>>();
   for (const [key, entry] of snapshot) {
     const match = CHIP_KEY.exec(key);
@@ -147,13 +151,18 @@ function byChip(snapshot: Snapshot): readonly Snapshot[] {
   const order = (folder: string): number => Number(/\d+$/u.exec(folder)?.[0] ?? 0);
   return [...chips.entries()]
     .sort(([one], [other]) => order(one) - order(other))
-    .map(([, files]) => files);
+    .map(([folder, files]) => [folder, new SharedSnapshot(files)]);
+}
+
+/** The channel an attribute is of: `fan1` for `fan1_input`. */
+export function channelOf(attribute: string): string | undefined {
+  return /^([a-z]+(?:0|[1-9]\d{0,2}))_/u.exec(attribute)?.[1];
 }
 
 function byChannel(files: Snapshot): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   for (const attribute of files.keys()) {
-    const channel = /^([a-z]+(?:0|[1-9]\d{0,2}))_/u.exec(attribute)?.[1];
+    const channel = channelOf(attribute);
     if (channel === undefined) continue;
     const attributes = found.get(channel) ?? [];
     attributes.push(attribute);
@@ -168,28 +177,30 @@ function byChannel(files: Snapshot): ReadonlyMap<string, readonly string[]> {
  */
 export function chips(snapshot: Snapshot): readonly Chip[] {
   const all = byChip(snapshot);
-  const short = all.map((files) => baseId(files, false));
+  const short = all.map(([, files]) => baseId(files, false));
   const exact = sharedBases(short);
-  const bases = all.map((files, index) => {
+  const bases = all.map(([, files], index) => {
     const base = short[index] ?? '';
     return exact.has(base) ? baseId(files, true) : base;
   });
   const shared = sharedBases(bases);
   const taken = new Set<string>();
-  return all.map((files, index) => {
+  return all.map(([number, files], index) => {
     const base = bases[index] ?? '';
     const name = plain(word(files, 'name'))?.slice(0, 32) ?? 'hwmon';
     const wanted = shared.has(base) ? `${base}-${idPart(name)}` : base;
     let id = wanted;
-    for (let number = 2; taken.has(id); number += 1) id = `${wanted}-${number}`;
+    for (let next = 2; taken.has(id); next += 1) id = `${wanted}-${next}`;
     taken.add(id);
-    return { id, name, files, onCard: base.startsWith('pci-'), channels: byChannel(files) };
+    const folder = `${FOLDER}/${number}`;
+    const onCard = base.startsWith('pci-');
+    return { id, name, folder, files, onCard, channels: byChannel(files) };
   });
 }
 
 /** A folder above the chips that could not be listed: what was read is then not the whole truth. */
 export function unlisted(snapshot: Snapshot): Extract<Observation, { kind: 'blind' }> | undefined {
-  for (const folder of ['sys', 'sys/class', 'sys/class/hwmon']) {
+  for (const folder of ['sys', 'sys/class', FOLDER]) {
     const failed = errno(snapshot, folder);
     if (failed === undefined) continue;
     return { kind: 'blind', why: `/${folder} cannot be listed (${errnoWords(failed)})` };

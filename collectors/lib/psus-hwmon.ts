@@ -14,24 +14,24 @@ import {
   type Observation,
   type Reading,
 } from '../../rules/model.ts';
-import type { Snapshot } from './collector.ts';
+import type { Parsed, Snapshot } from './collector.ts';
 import {
   AMPERES,
   alarmGauge,
   CELSIUS,
   type Chip,
+  channelOf,
   channels,
-  chips,
   type Measured,
   measured,
   type Range,
   RPM,
   raisedAlarms,
-  unlisted,
   VOLTS,
   vanished,
   WATTS,
 } from './hwmon.ts';
+import { parseChannels, type Reader, readingsOf } from './hwmon-channels.ts';
 import { bit, defined, word } from './snapshot.ts';
 
 /** Drivers of power supplies in the kernel's drivers/hwmon, by the chip name they give. */
@@ -130,14 +130,7 @@ function psuReading(chip: Chip, live: readonly string[]): Reading {
 }
 
 /** All supplies in one group: what feeds a machine feeds it together, whatever bus it speaks on. */
-export function parseHwmonPsus(snapshot: Snapshot): Observation {
-  const blind = unlisted(snapshot);
-  if (blind !== undefined) return blind;
-  const readings = chips(snapshot)
-    .filter(isSupply)
-    .map((chip) => ({ chip, live: liveChannels(chip) }))
-    .filter(({ live }) => live.length > 0)
-    .map(({ chip, live }) => psuReading(chip, live));
+function observation(readings: readonly Reading[]): Observation {
   if (readings.length === 0) return { kind: 'none', why: 'no supply speaks PMBus to this kernel' };
   const group: GroupReading = {
     group: groupId('psus', 'hwmon'),
@@ -146,4 +139,23 @@ export function parseHwmonPsus(snapshot: Snapshot): Observation {
     members: readings.map((psu) => psu.component),
   };
   return { kind: 'seen', readings, groups: [group], advice: [] };
+}
+
+/** The whole supply is one channel here: all of its numbers make one reading. */
+const WHOLE = 'psu';
+
+const READER: Reader = {
+  channels: (chip) => (isSupply(chip) ? [WHOLE] : []),
+  // Labels say what a channel is, and with that whether the chip is a supply at all.
+  channelOf: (attribute) =>
+    attribute.endsWith('_label') || channelOf(attribute) === undefined ? undefined : WHOLE,
+  reading: (chip) => {
+    const live = liveChannels(chip);
+    return live.length === 0 ? undefined : psuReading(chip, live);
+  },
+  observation: (_chips, channels) => observation(readingsOf(channels)),
+};
+
+export function parseHwmonPsus(snapshot: Snapshot, before?: Parsed): Observation {
+  return parseChannels(snapshot, before, READER);
 }
