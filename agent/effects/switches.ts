@@ -8,7 +8,7 @@ import { type SnmpEvent, startExchange } from '../../fencing/exchange.ts';
 import type { LineProfile, Profile, SnmpProfile } from '../../fencing/profile.ts';
 import { allUnknown, type SwitchReply, type SwitchRequest } from '../../fencing/reply.ts';
 import { next } from '../../fencing/snmp-exchange.ts';
-import { type LineEvent, startTalk } from '../../fencing/talk.ts';
+import { type LineEvent, type Login, startTalk } from '../../fencing/talk.ts';
 import { type Ms, ms } from '../../rules/model.ts';
 import { monotonicNow } from '../ports/clock.ts';
 import type { LinePort } from '../ports/line.ts';
@@ -135,7 +135,7 @@ export function lineSwitch(
   name: string,
   profile: Profile & { readonly device: LineProfile },
   port: LinePort,
-  login: { readonly user?: string; readonly password?: string },
+  login: Login,
   trace: Trace = () => undefined,
 ): SwitchDevice {
   const after = (trouble: string | undefined): LineEvent =>
