@@ -23,6 +23,7 @@ const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   replay: () => import('./commands/replay.ts'),
   capture: () => import('./commands/capture.ts'),
   check: () => import('./commands/check.ts'),
+  switch: () => import('./commands/switch.ts'),
   forget: () => import('./commands/forget.ts'),
   version: () => import('./commands/version.ts'),
 };

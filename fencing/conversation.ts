@@ -72,7 +72,10 @@ function begin(given: Talk, now: Ms): LineTurn {
 }
 
 function logIn(talk: Talk, now: Ms): LineTurn {
-  const steps: readonly Step[] = [...(talk.device.open ?? []), ...(talk.device.login ?? [])];
+  const { open = [], login = [], serial } = talk.device;
+  const wake: readonly Step[] =
+    talk.over === 'serial' && serial?.wake !== undefined ? [{ bytes: serial.wake }] : [];
+  const steps: readonly Step[] = [...open, ...wake, ...login];
   return run({ ...talk, stage: { kind: 'login', script: startScript(steps, talk.words) } }, now);
 }
 

@@ -78,6 +78,16 @@ function filled(fake: LineFake, template: string, now: Ms): string {
   });
 }
 
+/**
+ * A serial port is opened: the device does not see it, but for DTR. The session goes on where it was.
+ */
+export function linePlugged(given: LineFake, now: Ms): Said {
+  const { greeting } = given.script.modes[given.script.start] ?? {};
+  if (greeting === undefined || occupied(given.bank, now))
+    return { fake: given, say: '', hangUp: false };
+  return lineOpened(given, now);
+}
+
 /** Somebody connects, or DTR rises. */
 export function lineOpened(given: LineFake, now: Ms): Said {
   const { bank, script } = given;

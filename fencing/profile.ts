@@ -191,6 +191,8 @@ export interface SerialLine {
   readonly parity: 'none' | 'even' | 'odd';
   readonly stopBits: 1 | 2;
   readonly flow: 'none' | 'hardware' | 'software';
+  /** Sent after opening: a serial device does not see that somebody has come. */
+  readonly wake?: string;
 }
 
 export interface LineProfile {

@@ -64,6 +64,7 @@ export interface Talk {
   readonly device: LineProfile;
   readonly request: SwitchRequest;
   readonly words: Readonly<Record<string, string>>;
+  readonly over: LineProfile['over'][number];
   readonly deadlineAt: Ms;
   readonly stage: Stage;
   /** Undefined until the name was found among the rows. */
@@ -81,11 +82,18 @@ export interface Talk {
 /** First repetition of an order that was accepted and had no effect. */
 const REPEAT_MS = 5000;
 
+export interface Login {
+  readonly user?: string;
+  readonly password?: string;
+  /** What carries the conversation. */
+  readonly over?: LineProfile['over'][number];
+}
+
 export function startTalk(
   profile: Profile,
   device: LineProfile,
   request: SwitchRequest,
-  login: { readonly user?: string; readonly password?: string },
+  login: Login,
   deadlineAt: Ms,
 ): Talk {
   const words = { user: login.user ?? '', password: login.password ?? '' };
@@ -94,6 +102,7 @@ export function startTalk(
     device,
     request,
     words,
+    over: login.over ?? 'telnet',
     deadlineAt,
     stage: { kind: 'closed' },
     addresses: [],

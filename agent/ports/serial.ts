@@ -46,6 +46,8 @@ function sentence(path: string, error: Error): string {
   return `${path}: ${error.message.replace(/^Error:? ?/u, '').slice(0, 120)}`;
 }
 
+const PSEUDO = /^\/dev\/pts\/[0-9]+$/u;
+
 /** The real layer. The port is locked: two programs on one line would read each other's answers. */
 export const serialLayer: SerialLayer = async (path, line, events) => {
   // Typed by hand: its own types ask for the DOM.
@@ -75,7 +77,9 @@ export const serialLayer: SerialLayer = async (path, line, events) => {
   return {
     write: async (bytes) =>
       (await call((done) => port.write(bytes, done))) ?? call((done) => port.drain(done)),
-    set: (lines) => call((done) => port.set(lines, done)),
+    // A pseudo terminal has no modem lines: what is at its other end needs none.
+    set: (lines) =>
+      PSEUDO.test(path) ? Promise.resolve(undefined) : call((done) => port.set(lines, done)),
     close: async () => {
       await call((done) => port.close(done));
     },

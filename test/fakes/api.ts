@@ -97,6 +97,8 @@ export function config(port: number | undefined, runDir: string): Config {
     runDir,
     collectors: {},
     reach: [],
+    switches: [],
+    nodes: [],
     judgement: NO_JUDGEMENT,
     seriesMax: 10_000,
   };
