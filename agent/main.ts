@@ -23,6 +23,7 @@ const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   capture: () => import('./commands/capture.ts'),
   check: () => import('./commands/check.ts'),
   forget: () => import('./commands/forget.ts'),
+  disk: () => import('./commands/disk.ts'),
   version: () => import('./commands/version.ts'),
 };
 
