@@ -25,6 +25,7 @@ const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   check: () => import('./commands/check.ts'),
   switch: () => import('./commands/switch.ts'),
   forget: () => import('./commands/forget.ts'),
+  disk: () => import('./commands/disk.ts'),
   version: () => import('./commands/version.ts'),
 };
 

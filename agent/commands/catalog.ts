@@ -32,6 +32,7 @@ export const COMMANDS = [
   'capture',
   'check',
   'switch',
+  'disk',
   'forget',
   'version',
 ] as const;
@@ -150,6 +151,27 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     flags: [CONFIG, RUN],
     example: 'nospof forget fan/nct6775.656/3',
     notes: [],
+  },
+  disk: {
+    about: 'show who has shared disks, test one, give one back',
+    operands: [
+      { name: 'VERB', about: 'list, show, certify or release' },
+      { name: 'DEV', about: 'a disk, by any of its paths or its identity', optional: true },
+    ],
+    flags: [
+      JSON_FLAG,
+      { name: 'key', value: 'KEY', about: 'release: the key to give back' },
+      { name: 'yes', about: 'certify and release: do it without asking' },
+      CONFIG,
+      ...ROOTS,
+    ],
+    example: 'nospof disk show /dev/mapper/mpatha',
+    notes: [
+      'list      every SCSI disk with its paths, and who holds it',
+      'show      all registrations of a disk, and what looks wrong',
+      'certify   try the 32 behaviours of reservations on an unused disk with two paths',
+      'release   give back a key of this node from a disk that nothing uses here',
+    ],
   },
   version: {
     about: 'print the version',

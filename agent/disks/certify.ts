@@ -95,6 +95,10 @@ async function expect(run: Run, by: Who, request: Request, see: Expectation): Pr
   if (answer.is === 'wrong-disk' || answer.is === 'unsent') throw new Untested(answer.why);
   const wrong = mismatch(answer, see);
   if (wrong !== undefined) throw new Error(wrong);
+  // What differs from the standard without harm is worth a word.
+  if (see.is === 'refused' || see.is === 'barred') {
+    if (answer.is !== 'conflict') run.notes.push(`${request.ask}: ${answerText(answer)}`);
+  }
 }
 
 async function generation(run: Run, grown: number | 'note'): Promise<void> {

@@ -2,6 +2,7 @@
 import {
   A,
   B,
+  barred,
   type Check,
   conflict,
   FIVE,
@@ -110,10 +111,10 @@ export const CHECKS_HOLDING: readonly Check[] = [
       join('a', A),
       reserve('a', A),
       touch('b', 'write', conflict),
-      touch('b', 'write-same', conflict),
-      touch('b', 'unmap', conflict),
-      touch('b', 'compare-write', conflict),
-      touch('b', 'format', conflict),
+      touch('b', 'write-same', barred),
+      touch('b', 'unmap', barred),
+      touch('b', 'compare-write', barred),
+      touch('b', 'format', barred),
     ],
   },
   {

@@ -9,6 +9,7 @@ import {
   join,
   keysAre,
   NOBODY,
+  refused,
   register,
   reserve,
   send,
@@ -25,7 +26,8 @@ export const CHECKS_REGISTERING: readonly Check[] = [
     steps: [
       register('a', NO_KEY, A),
       keysAre(A),
-      reserve('b', A, undefined, conflict),
+      reserve('b', A, undefined, refused),
+      heldBy(undefined),
       register('b', NO_KEY, A),
       keysAre(A, A),
     ],
@@ -52,7 +54,7 @@ export const CHECKS_REGISTERING: readonly Check[] = [
     number: 5,
     name: 'RESERVE without a registration is refused',
     weight: 'must',
-    steps: [register('b', NO_KEY, B), reserve('a', A, undefined, conflict), heldBy(undefined)],
+    steps: [register('b', NO_KEY, B), reserve('a', A, undefined, refused), heldBy(undefined)],
   },
   {
     number: 10,

@@ -36,8 +36,13 @@ export type Expectation =
   | { readonly is: 'good' }
   | { readonly is: 'conflict' }
   | { readonly is: 'attention'; readonly cause: Cause }
-  /** Refused with sense, or with a conflict, as many devices do for wrong parameters. */
+  /**
+   * Not done, whatever the words: a conflict, as many devices answer wrong parameters, or sense of any
+   * kind (LIO answers a RESERVE without a registration with not ready). The table tells that it was not.
+   */
   | { readonly is: 'refused' }
+  /** A conflict, or a command that this disk does not have: nothing was let through either way. */
+  | { readonly is: 'barred' }
   | { readonly is: 'any' }
   | { readonly is: 'late' }
   | { readonly is: 'keys'; readonly keys: readonly Key[] }
@@ -75,6 +80,7 @@ export interface Check {
 export const good: Expectation = { is: 'good' };
 export const conflict: Expectation = { is: 'conflict' };
 export const refused: Expectation = { is: 'refused' };
+export const barred: Expectation = { is: 'barred' };
 
 export function send(by: Who, request: Request, see: Expectation = good): Step {
   return { do: 'send', by, request, see };
@@ -154,9 +160,21 @@ function replyMismatch(reply: Reply, see: Expectation): string | undefined {
     case 'conflict':
     case 'attention':
     case 'refused':
+    case 'barred':
     case 'late':
       return `good instead of ${see.is}`;
   }
+}
+
+/** Answers that fit though they are not the very one. */
+const WORDS: Readonly<Partial<Record<Expectation['is'], readonly Answer['is'][]>>> = {
+  refused: ['refused', 'unsupported', 'conflict', 'unresolved'],
+  barred: ['conflict', 'unsupported'],
+};
+
+/** No answer has come: nothing can be said of it yet. */
+function isPending(answer: Answer): boolean {
+  return answer.is === 'unresolved' && answer.until !== 'read';
 }
 
 /** What is wrong with an answer; undefined when it is what was expected. */
@@ -167,9 +185,8 @@ export function mismatch(answer: Answer, see: Expectation): string | undefined {
   if (see.is === 'attention' && answer.is === 'attention' && answer.cause === see.cause) {
     return undefined;
   }
-  if (see.is === 'refused' && ['refused', 'unsupported', 'conflict'].includes(answer.is)) {
-    return undefined;
-  }
+  const words = WORDS[see.is];
+  if (words?.includes(answer.is) === true && !isPending(answer)) return undefined;
   if (see.is === 'late' && answer.is === 'unresolved') return undefined;
   const wanted = see.is === 'attention' ? `attention (${see.cause})` : see.is;
   return `${answerText(answer)} instead of ${wanted}`;

@@ -9,7 +9,10 @@ import { OWN_TYPE, type ReservationType } from './request.ts';
 /** A way from this node to a disk: one I_T nexus. */
 export interface Path {
   readonly name: string;
-  /** Its initiator port as READ FULL STATUS names it, and the relative target port; undefined: not known. */
+  /**
+   * Its initiator port as READ FULL STATUS names it, and the relative target port; undefined: not known. An
+   * iSCSI name may stand without its ISID where no other path has both the same name and port.
+   */
   readonly initiator?: string;
   readonly port?: number;
 }
@@ -55,6 +58,11 @@ export function strangersIn({ keys, holder }: Table, self: Key): readonly Key[] 
   return [...new Set(all.filter((key) => relationOf(key, self) === 'stranger'))].sort();
 }
 
+function isInitiator(told: string, ours: string): boolean {
+  const [name, own] = [told.toLowerCase(), ours.toLowerCase()];
+  return name === own || name.startsWith(`${own},i,0x`);
+}
+
 /** Whether a path is registered with our key, as far as the table tells. */
 export function isRegistered(
   table: Table,
@@ -69,7 +77,7 @@ export function isRegistered(
   const found = registrations.some(
     (one) =>
       one.key === self &&
-      one.initiator.toLowerCase() === initiator.toLowerCase() &&
+      isInitiator(one.initiator, initiator) &&
       (one.allPorts || one.port === port),
   );
   return found ? 'yes' : 'no';

@@ -206,6 +206,7 @@ t.test('whatever is not ours is lost at once', async (t) => {
 t.test('a path that comes back is registered before it counts', async (t) => {
   for (const known of [true, false]) {
     const play = owned();
+    play.target.aptpl = true;
     const paths = [pathOf('a1', known), pathOf('a2', known)];
     const owner = play.join(OWNER, paths, defendPolicy, defendOf(DEFENCE, play.nowMs));
     play.run(1_300);
@@ -213,6 +214,7 @@ t.test('a path that comes back is registered before it counts', async (t) => {
     play.run(2_000);
     t.equal(owner.result, undefined);
     t.strictSame(play.keys(), [OWNER, OWNER], known ? 'by full status' : 'by a conflict');
+    t.ok(play.target.aptpl, 'no registration was sent without the bit');
     t.ok(2_000 - owner.machine.memory.provenMs <= 250);
   }
 });

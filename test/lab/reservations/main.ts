@@ -1,0 +1,69 @@
+/**
+ * Reservations on real targets by real initiators: `node dist/test/lab/reservations/main.js [NAME]...`. Not
+ * a scenario of the lab, because two nodes act at once and no agent watches; it boots the same machines.
+ */
+import { certify } from '../../../agent/disks/certify.ts';
+import { judge, type Verdict } from '../../../fencing/reservation/certify.ts';
+import { cacheAt, DEFAULT_CACHE } from '../host/files.ts';
+import { makeInitramfs } from '../host/initramfs.ts';
+import { prepare } from '../host/prepare.ts';
+import { clearKilled, openRunFolder } from '../host/run-folder.ts';
+import type { Host } from '../vm/vm.ts';
+import { openStage, type Stage, say, standOf } from './stage.ts';
+
+export type Trial = (stage: Stage) => Promise<void>;
+
+function verdictLine({ check, is, seen }: Verdict): string {
+  return `${String(check.number).padStart(2)} ${is.padEnd(8)} ${check.name}: ${seen}`;
+}
+
+async function certifyStage(stage: Stage): Promise<void> {
+  const verdicts = await certify(await standOf(stage), (verdict) => say(verdictLine(verdict)));
+  const { arm, why } = judge(verdicts);
+  say(`armed: ${arm}`);
+  for (const line of why) say(`  ${line}`);
+}
+
+const TRIALS: Readonly<Record<string, Trial>> = { certify: certifyStage };
+
+async function main(): Promise<number> {
+  const cache = cacheAt(DEFAULT_CACHE);
+  const prepared = prepare(cache);
+  if (prepared.kind === 'skip') {
+    say(`skipped: ${prepared.why}`);
+    return 0;
+  }
+  const { kernel, accel } = prepared;
+  clearKilled(cache);
+  const folder = openRunFolder(cache);
+  const host: Host = { kernel, accel, initramfs: makeInitramfs(cache, kernel), run: folder };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void folder.close().finally(() => process.exit(130)));
+  }
+  const names = process.argv.slice(2);
+  try {
+    say(`booting, ${accel}`);
+    const stage = await openStage(host, true);
+    try {
+      for (const name of names.length > 0 ? names : Object.keys(TRIALS)) {
+        const trial = TRIALS[name];
+        if (trial === undefined)
+          throw new Error(`no trial ${name}: ${Object.keys(TRIALS).join(', ')}`);
+        say(`--- ${name}`);
+        await trial(stage);
+      }
+    } finally {
+      await stage.close();
+    }
+    return 0;
+  } finally {
+    await folder.close();
+  }
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  process.stderr.write(`${(error as Error).stack}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,75 @@
+/** What is done to the target of the lab beyond serving it: power loss, another target program. */
+import { modprobe, type Node, run, until } from '../parts/part.ts';
+
+const CORE = '/sys/kernel/config/target/core/iblock_0/d0';
+const GROUP = '/sys/kernel/config/target/iscsi/iqn.2026-01.lab:store/tpgt_1';
+const SERIAL = 'lab-store-0';
+const KEPT = `/var/target/pr/aptpl_${SERIAL}`;
+const DISK = '/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_a';
+const TGT_IQN = 'iqn.2026-01.lab:tgt';
+
+/** The registrations that LIO keeps in a file, each as one line of its configfs attribute. */
+function keptLines(text: string): readonly string[] {
+  return text
+    .split(/^PR_REG_START:.*$/mu)
+    .slice(1)
+    .map((part) =>
+      (part.split(/^PR_REG_END:/mu)[0] ?? '')
+        .split('\n')
+        .map((line) => line.trim())
+        .filter(Boolean)
+        .join(','),
+    );
+}
+
+/**
+ * The array loses its power and comes back: its device is taken away with everything it knew, and made
+ * anew from what it kept in its file, as the tools of LIO do at boot.
+ */
+export async function losePower(node: Node): Promise<void> {
+  const { guest } = node.vm;
+  const [kept] = await guest.runAll([{ argv: ['cat', KEPT] }]);
+  const text = kept?.status === 0 ? kept.out : '';
+  await run(node, 'rm', `${GROUP}/lun/lun_0/d0`);
+  await run(node, 'rmdir', `${GROUP}/lun/lun_0`);
+  await run(node, 'rmdir', CORE);
+  await run(node, 'mkdir', '-p', CORE);
+  await guest.write(`${CORE}/control`, `udev_path=${DISK}`);
+  await guest.write(`${CORE}/enable`, '1');
+  await guest.write(`${CORE}/wwn/vpd_unit_serial`, SERIAL);
+  for (const line of keptLines(text)) await guest.write(`${CORE}/pr/res_aptpl_metadata`, line);
+  await run(node, 'mkdir', '-p', `${GROUP}/lun/lun_0`);
+  await run(node, 'ln', '-s', CORE, `${GROUP}/lun/lun_0/d0`);
+}
+
+/** Takes LIO's state folder away, or gives it back. */
+export async function stateFolder(node: Node, there: boolean): Promise<void> {
+  const [from, to] = there
+    ? ['/var/target/away', '/var/target/pr']
+    : ['/var/target/pr', '/var/target/away'];
+  await run(node, 'mv', from, to);
+}
+
+/** The target program in user space, on the same disk and addresses. */
+export async function startTgt(node: Node): Promise<void> {
+  const { guest } = node.vm;
+  await modprobe(node, 'sd_mod');
+  await guest.ask({ op: 'start', argv: ['tgtd', '-f'], log: '/run/lab/tgtd.log' });
+  const admin = (...args: readonly string[]): readonly [string, ...string[]] => [
+    'tgtadm',
+    '--lld',
+    'iscsi',
+    ...args,
+  ];
+  await until('tgtd', 20_000, async () => {
+    const [ended] = await guest.runAll([
+      { argv: admin('--op', 'new', '--mode', 'target', '--tid', '1', '-T', TGT_IQN) },
+    ]);
+    return ended?.status === 0 || /already/u.test(ended?.err ?? '');
+  });
+  const lun = ['--op', 'new', '--mode', 'logicalunit', '--tid', '1', '--lun', '1', '-b', DISK];
+  await guest.run(
+    admin(...lun),
+    admin('--op', 'bind', '--mode', 'target', '--tid', '1', '-I', 'ALL'),
+  );
+}
