@@ -11,6 +11,7 @@ export interface DataUnit {
   readonly name: string;
   readonly file: string;
   readonly text: string;
+  readonly writableByAll: boolean;
 }
 
 export interface BadUnit {
@@ -53,8 +54,10 @@ export async function loadUnits(folder: string): Promise<DataUnits> {
       continue;
     }
     const text = await readText(file);
-    if (text.kind === 'text') units.push({ name, file, text: text.text });
-    else if (text.kind === 'problem') bad.push({ file, message: text.message, mend: text.mend });
+    if (text.kind === 'text') {
+      const { writableByAll } = text;
+      units.push({ name, file, text: text.text, writableByAll });
+    } else if (text.kind === 'problem') bad.push({ file, message: text.message, mend: text.mend });
     else bad.push({ file, message: 'leads nowhere', mend: 'mend the link' });
   }
   return { units, bad };

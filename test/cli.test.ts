@@ -2,7 +2,7 @@
  * The program as people start it: a process of its own, with its output and its exit status.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,9 +77,10 @@ t.test('check', async (t) => {
   const folder = t.testdir({ 'good.yaml': 'node: n1\n', 'bad.yaml': 'nod: n1\nlisten: 1\n' });
   const good = join(folder, 'good.yaml');
   const bad = join(folder, 'bad.yaml');
+  const shipped = readdirSync(new URL('../../rules/catalog/', import.meta.url)).length;
   t.strictSame(await nospof('check', good), {
     status: 0,
-    out: `${good}: good (node n1, 127.0.0.1 port 9974, 0 groups, 0 limits, 0 targets)\n`,
+    out: `${good}: good (node n1, 127.0.0.1 port 9974, 0 groups, 0 limits, 0 targets, ${shipped} rules)\n`,
     err: '',
   });
   t.strictSame(await nospof('check', bad), {

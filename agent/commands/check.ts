@@ -11,16 +11,16 @@ import type { ParsedArgs } from './args.ts';
 import { complainLines, print } from './print.ts';
 
 function summary(config: Config): string {
-  const { groups, limits } = config.judgement;
+  const { groups, limits, rules } = config.judgement;
   const listen =
     config.listen === undefined ? 'no port' : `${config.listen.host} port ${config.listen.port}`;
-  const counts = `${groups.length} groups, ${limits.length} limits, ${config.reach.length} targets`;
+  const counts = `${groups.length} groups, ${limits.length} limits, ${config.reach.length} targets, ${rules.length} rules`;
   return `node ${config.node}, ${listen}, ${counts}`;
 }
 
 export async function run(args: ParsedArgs): Promise<number> {
   const names = (await loadCollectors()).map(({ name }) => name);
-  const loaded = await loadConfig(args.operands[0], {}, surroundings(names));
+  const loaded = await loadConfig(args.operands[0], {}, surroundings(names, { rules: true }));
   if (!loaded.ok) {
     complainLines(formatProblems(loaded.problems));
     return 2;

@@ -11,7 +11,7 @@ import { judge, type Verdict } from '../../fencing/reservation/certify.ts';
 import { type Key, keyFromText, NO_KEY } from '../../fencing/reservation/key.ts';
 import { releaseOf, releasePolicy } from '../../fencing/reservation/release.ts';
 import type { Roots } from '../../rules/config.ts';
-import { nearest } from '../config/near.ts';
+import { nearest } from '../../rules/near.ts';
 import { certify, type Stand } from '../disks/certify.ts';
 import { drive } from '../disks/drive.ts';
 import { type Disk, findDisks, lookAt } from '../disks/look.ts';

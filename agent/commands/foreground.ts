@@ -38,7 +38,7 @@ async function onCommand(agent: Agent, { verb, component }: ApiCommand): Promise
 
 /** Takes what can be taken from the new configuration while running; the rest is said. */
 async function reload(args: ParsedArgs, before: Setup, agent: Agent): Promise<Setup> {
-  const after = await setUp(args);
+  const after = await setUp(args, { rules: true });
   if (after === undefined) {
     complain('the configuration was not reloaded: the one before stays in force');
     return before;
@@ -143,7 +143,7 @@ export async function runInForeground(
   args: ParsedArgs,
   first: ChildProcess | undefined,
 ): Promise<number> {
-  const setup = await setUp(args);
+  const setup = await setUp(args, { rules: true });
   if (setup === undefined) return 2;
   if (args.switches.has('once')) return once(setup);
   const problems = await prepareFolders(setup.config);

@@ -14,12 +14,15 @@ export interface Setup {
 }
 
 /** Undefined after every problem was printed; warnings are printed too. */
-export async function setUp(args: ParsedArgs): Promise<Setup | undefined> {
+export async function setUp(
+  args: ParsedArgs,
+  more: { readonly rules?: true } = {},
+): Promise<Setup | undefined> {
   const collectors = await loadCollectors();
   const { procfs, sysfs, devfs, runfs, state, run, listen, config: file } = args.values;
   const flags = { procfs, sysfs, devfs, runfs, state, run, listen };
   const names = collectors.map(({ name }) => name);
-  const loaded = await loadConfig(file, flags, surroundings(names));
+  const loaded = await loadConfig(file, flags, surroundings(names, more));
   if (!loaded.ok) {
     complainLines(formatProblems(loaded.problems));
     return undefined;

@@ -12,8 +12,10 @@ import type {
   ReachTarget,
 } from '../../rules/config.ts';
 import { nearest } from '../../rules/near.ts';
+import type { RawRules } from '../ruleset.ts';
 import { type RawNode, type RawSwitch, reviewPower } from './cross-power.ts';
 import { type Path, shown } from './problems.ts';
+import { ladderFindings } from './remedies.ts';
 import type { Finding } from './schema.ts';
 
 export type RawCollector = boolean | 'on' | 'off' | { readonly every?: string };
@@ -49,6 +51,7 @@ export interface RawConfig {
   readonly series?: { readonly max?: number };
   readonly switches?: Readonly<Record<string, RawSwitch>>;
   readonly nodes?: Readonly<Record<string, RawNode>>;
+  readonly rules?: RawRules;
 }
 
 export interface CrossFindings {
@@ -229,6 +232,15 @@ function reviewReach(review: Review): void {
   for (const [index, target] of targets) reviewTarget(review, index, target);
 }
 
+function reviewLadders(review: Review): void {
+  if (!review.clean(['rules'])) return;
+  for (const [name, change] of Object.entries(review.raw.rules?.overrides ?? {})) {
+    if (typeof change !== 'object' || change.ladder === undefined) continue;
+    const path = ['rules', 'overrides', name, 'ladder'];
+    review.problems.push(...ladderFindings(change.ladder, path));
+  }
+}
+
 /** All faults beyond the schema's. `raw` is the value as read: nothing of it is taken for granted. */
 export function crossCheck(
   raw: RawConfig,
@@ -251,5 +263,6 @@ export function crossCheck(
   reviewIgnore(review);
   reviewReach(review);
   reviewPower(review);
+  reviewLadders(review);
   return review;
 }

@@ -50,11 +50,17 @@ export interface Surroundings {
   readonly folders: Folders;
   /** Names of all collectors there are. */
   readonly collectors: readonly string[];
+  /** Rules are loaded as well: what only looks for the socket does without. */
+  readonly rules?: true;
 }
 
 /** The surroundings of this process. */
-export function surroundings(collectors: readonly string[]): Surroundings {
+export function surroundings(
+  collectors: readonly string[],
+  more: { readonly rules?: true } = {},
+): Surroundings {
   return {
+    ...more,
     hostname: hostname(),
     folders: defaultFolders({
       uid: process.geteuid?.() ?? 0,

@@ -3,8 +3,9 @@
  * wrong with them at once. Nothing is half taken: with one problem there is no configuration, and a
  * running agent keeps the one it has.
  */
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Config, ReachTarget } from '../../rules/config.ts';
+import type { Rule } from '../../rules/rule.ts';
 import { crossCheck, type RawConfig, type RawReach } from './cross.ts';
 import {
   CONFIG_FILE,
@@ -205,6 +206,20 @@ function socketProblems(config: Config, flags: ConfigFlags, found: FileResult): 
   return [{ file: found.file, ...found.place(['run']), path: 'run', message, mend }];
 }
 
+/** The rules in force. A folder of one's own lies beside the configuration unless it is named. */
+async function rulesOf(
+  found: FileResult,
+): Promise<{ readonly rules: readonly Rule[]; readonly problems: readonly Problem[] }> {
+  const { loadRules } = await import('../ruleset.ts');
+  const file = found.file ?? CONFIG_FILE;
+  const loaded = await loadRules(found.raw.rules ?? {}, join(dirname(resolve(file)), 'rules'));
+  const overrides = loaded.overrideProblems.map(({ name, message, mend }): Problem => {
+    const path = ['rules', 'overrides', name];
+    return { file, ...found.place(path), path: pathText(path), message, mend };
+  });
+  return { rules: loaded.rules, problems: [...overrides, ...loaded.problems] };
+}
+
 /**
  * The configuration of a file and flags. Without a path it is `/etc/nospof/nospof.yaml`, or the
  * defaults where that does not exist. Every problem is a value; only a broken installation throws.
@@ -220,5 +235,9 @@ export async function loadConfig(
   const config = build(found.raw, flags, around);
   const late = socketProblems(config, flags, found);
   if (late.length > 0) return { ok: false, problems: late };
-  return { ok: true, config, file: found.file, warnings: inOrder(found.warnings) };
+  const loaded = around.rules === true ? await rulesOf(found) : { rules: [], problems: [] };
+  if (loaded.problems.length > 0) return { ok: false, problems: loaded.problems };
+  const judgement = { ...config.judgement, rules: loaded.rules };
+  const warnings = inOrder(found.warnings);
+  return { ok: true, config: { ...config, judgement }, file: found.file, warnings };
 }

@@ -16,6 +16,8 @@ export interface Problem {
   readonly path: string;
   readonly message: string;
   readonly mend: string;
+  /** The line at fault with a mark under it, where a column alone would not show it. */
+  readonly excerpt?: string;
 }
 
 /** Problems printed at most; what follows is counted. A file that is wrong throughout needs no more. */
@@ -50,7 +52,8 @@ function line(problem: Problem): string {
   const place = problem.line === 0 ? '' : `:${problem.line}:${problem.column}`;
   const path = problem.path === '' ? '' : `${problem.path}: `;
   const mend = problem.mend === '' ? '' : ` (${problem.mend})`;
-  return `${problem.file}${place}: ${path}${problem.message}${mend}`;
+  const excerpt = problem.excerpt === undefined ? '' : `\n${problem.excerpt}`;
+  return `${problem.file}${place}: ${path}${problem.message}${mend}${excerpt}`;
 }
 
 /** Lines `FILE:LINE:COLUMN: PATH: MESSAGE (MEND)`, in the order of the file. */

@@ -73,7 +73,7 @@ function notes(schema: Schema): string {
 }
 
 /** The keys below a map or a list of maps, one line each, indented by depth. */
-function keyLines(schema: Schema, root: Schema, depth: number): readonly string[] {
+export function keyLines(schema: Schema, root: Schema, depth: number): readonly string[] {
   const lines: string[] = [];
   for (const [key, raw] of Object.entries(schema.properties ?? {})) {
     const part = resolved(raw, root);

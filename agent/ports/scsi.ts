@@ -11,7 +11,7 @@ import type { Completion } from '../../fencing/reservation/answer.ts';
 import { isMedia } from '../../fencing/reservation/media.ts';
 import { encode, isWrite, type Request } from '../../fencing/reservation/request.ts';
 import { monotonicMs } from './clock.ts';
-import { errnoOf } from './glob.ts';
+import { errnoOf } from './errno.ts';
 import { type InFlight, Lane } from './scsi/lane.ts';
 import type { ScsiPath, ScsiPort, SendOptions } from './scsi/port.ts';
 import { openTwin } from './scsi/twin.ts';

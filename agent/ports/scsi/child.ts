@@ -11,7 +11,7 @@ import { decodeDeviceId } from '../../../fencing/reservation/device-id.ts';
 import { type Command, encode } from '../../../fencing/reservation/request.ts';
 import { type Libc, openLibc, POLLIN } from '../../kernel/libc.ts';
 import { monotonicMs } from '../clock.ts';
-import { errnoOf } from '../glob.ts';
+import { errnoOf } from '../errno.ts';
 import { type AddressOf, SgDevice } from './device.ts';
 import {
   CHANNEL_FD,

@@ -5,7 +5,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Completion } from '../../../fencing/reservation/answer.ts';
 import type { Command } from '../../../fencing/reservation/request.ts';
-import { errnoOf } from '../glob.ts';
+import { errnoOf } from '../errno.ts';
 import { decodeHeader, encodeHeader, HEADER_BYTES, SENSE_BYTES } from './header.ts';
 
 export type AddressOf = (bytes: Uint8Array) => bigint;

@@ -5,6 +5,7 @@
 import { certify } from '../../../agent/disks/certify.ts';
 import { judge, type Verdict } from '../../../fencing/reservation/certify.ts';
 import { cacheAt, DEFAULT_CACHE } from '../host/files.ts';
+import { makeImage } from '../host/image.ts';
 import { makeInitramfs } from '../host/initramfs.ts';
 import { prepare } from '../host/prepare.ts';
 import { clearKilled, openRunFolder } from '../host/run-folder.ts';
@@ -36,7 +37,13 @@ async function main(): Promise<number> {
   const { kernel, accel } = prepared;
   clearKilled(cache);
   const folder = openRunFolder(cache);
-  const host: Host = { kernel, accel, initramfs: makeInitramfs(cache, kernel), run: folder };
+  const host: Host = {
+    kernel,
+    accel,
+    initramfs: makeInitramfs(cache, kernel),
+    image: makeImage(cache),
+    run: folder,
+  };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void folder.close().finally(() => process.exit(130)));
   }

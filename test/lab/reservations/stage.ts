@@ -2,7 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Stand } from '../../../agent/disks/certify.ts';
 import type { Event, Who } from '../../../fencing/reservation/certify-step.ts';
-import { type Lab, type LabNode, startLab } from '../lab.ts';
+import { type Lab, startLab } from '../lab.ts';
+import type { LabNode } from '../machine.ts';
 import { modprobe, run } from '../parts/part.ts';
 import { parseTopology } from '../topology.ts';
 import type { Host } from '../vm/vm.ts';
