@@ -12,8 +12,10 @@ import type {
   ReachTarget,
 } from '../../rules/config.ts';
 import { nearest } from '../../rules/near.ts';
+import { reviewServices } from './cross-services.ts';
 import { type Path, shown } from './problems.ts';
 import type { Finding } from './schema.ts';
+import type { RawService } from './services.ts';
 
 export type RawCollector = boolean | 'on' | 'off' | { readonly every?: string };
 
@@ -45,12 +47,15 @@ export interface RawConfig {
   readonly flaps?: readonly RawFlap[];
   readonly ignore?: readonly string[];
   readonly reach?: readonly RawReach[];
+  readonly services?: readonly RawService[];
   readonly series?: { readonly max?: number };
 }
 
 export interface CrossFindings {
   readonly problems: readonly Finding[];
   readonly warnings: readonly Finding[];
+  /** Services without fault so far, with their places. */
+  readonly services: readonly (readonly [number, RawService])[];
 }
 
 interface Review {
@@ -247,5 +252,7 @@ export function crossCheck(
   reviewOverridden(review);
   reviewIgnore(review);
   reviewReach(review);
-  return review;
+  const services = entries<RawService>(review, 'services');
+  review.problems.push(...reviewServices(services));
+  return { ...review, services };
 }

@@ -48,6 +48,8 @@ export interface Surroundings {
   readonly folders: Folders;
   /** Names of all collectors there are. */
   readonly collectors: readonly string[];
+  /** Where resource agents are, when not in their usual place. */
+  readonly ocfRoot?: string;
 }
 
 /** The surroundings of this process. */
