@@ -20,6 +20,7 @@ import { type InventoryFile, loadInventory, openInventoryFile } from './ports/in
 import { type Journal, openJournal } from './ports/journal.ts';
 import { openProbe, type Probe } from './probe.ts';
 import { keepCompiled, rehearse } from './rehearsal.ts';
+import { type NodeServices, nodeServices } from './services/take-up.ts';
 import { version } from './version.ts';
 import { createWatch, type Watch, wakesOf } from './watch.ts';
 
@@ -37,6 +38,8 @@ export interface AgentOptions {
 export interface Agent {
   readonly loop: Loop;
   readonly vitals: () => Vitals;
+  /** Takes up the services: only for an agent that knows that it is the only one here. */
+  readonly takeUpServices: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -58,11 +61,14 @@ interface Parts {
   readonly wakes: Wakes;
   readonly inventory: InventoryFile | undefined;
   readonly journal: Journal | undefined;
+  readonly services: NodeServices;
 }
 
-async function closeParts({ loop, probe, wakes, inventory, journal }: Parts): Promise<void> {
+async function closeParts(parts: Parts): Promise<void> {
+  const { loop, probe, wakes, inventory, journal, services } = parts;
   loop.close();
-  await Promise.all([wakes.close(), probe.close(), inventory?.close(), journal?.close()]);
+  const rest = [inventory?.close(), journal?.close(), services.close()];
+  await Promise.all([wakes.close(), probe.close(), ...rest]);
 }
 
 /**
@@ -112,6 +118,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const journal = lookOnly ? undefined : openOwnJournal(options, () => wallOffsetMs);
   const probe = openProbe({ ...config, ports: openReadPorts(config) });
   const watches = watchesOf(collectors, config, startedAt);
+  const services = nodeServices({ config, tell: (input) => loop?.tell(input), onTrouble });
   let saved = 0;
   let mode: Vitals['wakeMode'] = 'polling';
   let loop: Loop | undefined;
@@ -141,6 +148,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       saved = world.inventoryVersion;
       inventory?.save(() => encodeInventory(loop?.world() ?? world));
     }
+    services.onWorld(world);
     options.onWorld(world, vitals(), samples);
   };
   const early: { wakes: readonly KernelWake[]; at: Ms }[] = [];
@@ -161,7 +169,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   loop = startLoop({
     watches,
     probe,
-    judgement: config.judgement,
+    // A single look starts and stops nothing.
+    judgement: lookOnly ? { ...config.judgement, services: [] } : config.judgement,
     inventory: remembered,
     era: eraOf(config, startedAt),
     onStep: (taken) => journal?.record(taken),
@@ -169,13 +178,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onTrouble,
   });
   for (const { wakes: found, at } of early) loop.wake(found, at);
-  const parts: Parts = { loop, probe, wakes, inventory, journal };
+  const parts: Parts = { loop, probe, wakes, inventory, journal, services };
   const endRehearsal = lookOnly ? undefined : rehearseWhenReady(loop, watches);
   const close = (): Promise<void> => {
     endRehearsal?.();
     return closeParts(parts);
   };
-  return { loop, vitals, close };
+  return { loop, vitals, takeUpServices: services.takeUp, close };
 }
 
 /** One complete look at the machine: every source read once; what an agent remembered is missed if gone. */

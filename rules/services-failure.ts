@@ -58,6 +58,8 @@ export function fail(draft: Draft, service: Service): Service {
     runningSince: undefined,
     started: undefined,
     restarts: within(service.restarts, draft.now, restart.withinMs),
+    // It had settled, though no step may have fallen into that time.
+    attempt: exit.afterStartMs >= restart.settleMs ? 0 : service.attempt,
   };
   if (seen.kind === 'failed' && seen.lasting === true) {
     return latch(draft, noted, 'a restart here cannot help', seen.why);

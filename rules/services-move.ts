@@ -4,7 +4,7 @@
  */
 import type { Maintenance } from './decision.ts';
 import { type Draft, dueBy } from './draft.ts';
-import { maintenanceOf } from './guards.ts';
+import { leaseOver } from './maintenance.ts';
 import { ms } from './model.ts';
 import type { Service, ServiceId, ServiceSeen, ServiceState } from './service.ts';
 import { exitText, noteEnd, within } from './services-ends.ts';
@@ -37,14 +37,11 @@ function heldText({ owner, reason }: Maintenance): string {
 /** Orders a move unless it is held; the refusal is written down once. */
 function move(bench: Bench, service: Service, what: Move, why: string): Service {
   const { draft } = bench;
-  const lease = service.asked
-    ? undefined
-    : maintenanceOf(draft.maintenance, service.spec.id, draft.now);
+  const lease = service.asked ? undefined : leaseOver(draft.maintenance, [service.spec.id]);
   if (lease === undefined) {
     const state = what === 'start' ? 'starting' : 'stopping';
     return at(orderMove(draft, service, what, why), state, why);
   }
-  dueBy(draft, lease.endsAt);
   const text = heldText(lease);
   if (service.why !== text) {
     draft.decisions.push({
@@ -61,7 +58,9 @@ function move(bench: Bench, service: Service, what: Move, why: string): Service 
 function blocker(bench: Bench, service: Service): string | undefined {
   const id = service.spec.after.find((one) => {
     const other = bench.services.get(one);
-    return other === undefined || believed(bench, other).kind !== 'running';
+    if (other === undefined || other.wanted === 'stopped' || other.state === 'stopping')
+      return true;
+    return believed(bench, other).kind !== 'running';
   });
   return id === undefined
     ? undefined
@@ -72,7 +71,8 @@ function blocker(bench: Bench, service: Service): string | undefined {
 function rider(bench: Bench, service: Service): ServiceId | undefined {
   return bench.dependents.get(service.spec.id)?.find((id) => {
     const other = bench.services.get(id);
-    return other !== undefined && isUp(believed(bench, other)) && other.wanted !== 'observed';
+    if (other === undefined || other.wanted === 'observed') return false;
+    return other.acting !== undefined || isUp(believed(bench, other));
   });
 }
 

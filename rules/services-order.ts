@@ -1,10 +1,12 @@
 /**
- * Makes a service's orders and takes their outcomes: numbers them, writes down why, and gives up waiting
- * when one has had its time. Whether anything is to be ordered is decided elsewhere.
+ * Makes a service's orders, with the time each may take and why it was made, and answers restarts that
+ * a rule's ladder ordered. Whether anything is to be ordered is decided elsewhere.
  */
 import { order } from './act.ts';
-import type { Action, ActionId, Because, Outcome } from './decision.ts';
-import { type Draft, dueBy } from './draft.ts';
+
+import type { ActionId, Because, Outcome } from './decision.ts';
+import type { Draft } from './draft.ts';
+
 import type { Service, ServiceSeen } from './service.ts';
 
 export type Move = 'start' | 'stop' | 'kill';
@@ -13,7 +15,6 @@ export type Move = 'start' | 'stop' | 'kill';
 export const KILL_MS = 5_000;
 /** What an answer may take from the driver to here. */
 const ANSWER_MS = 1_000;
-const NO_ANSWER: Outcome = { result: 'unknown', evidence: 'no outcome by its deadline' };
 
 function timeOf({ spec }: Service, move: Move): number {
   switch (move) {
@@ -48,36 +49,18 @@ export function becauseOf(service: Service, text: string): Because {
   };
 }
 
-/** The action ordered, and the service that waits for it. */
+/** The move ordered, and the service that waits for it. */
 export function orderMove(draft: Draft, service: Service, move: Move, why: string): Service {
   const what = { kind: move, service: service.spec.id } as const;
-  const action = order(draft, what, becauseOf(service, why), timeOf(service, move));
-  return { ...service, acting: action.id };
+  const { id } = order(draft, what, becauseOf(service, why), timeOf(service, move));
+  return { ...service, acting: id };
 }
 
-/** The service's own action, while it has no outcome. */
-export function actingOf(draft: Draft, service: Service): Action | undefined {
-  const { acting } = service;
-  return acting === undefined ? undefined : draft.actions.find(({ id }) => id === acting);
-}
-
-/** Answers a restart that a rule's ladder ordered; its alarm hears it in this very step. */
-export function answer(draft: Draft, action: ActionId, outcome: Outcome): void {
-  draft.told.push({ kind: 'outcome', action, at: draft.now, outcome });
-}
-
-/** The outcome of the service's own action, told or given up; its action is closed. */
-export function closeAction(
-  draft: Draft,
-  action: Action,
-  told: ReadonlyMap<ActionId, Outcome>,
-): Outcome | undefined {
-  const outcome = told.get(action.id) ?? (draft.now >= action.deadlineAt ? NO_ANSWER : undefined);
-  if (outcome === undefined) {
-    dueBy(draft, action.deadlineAt);
-    return undefined;
-  }
+/** Ends a restart that a rule's ladder ordered; its alarm hears it in this very step. */
+export function answer(draft: Draft, id: ActionId, outcome: Outcome): void {
+  const action = draft.actions.find((one) => one.id === id);
+  if (action === undefined) return;
   draft.actions = draft.actions.filter((one) => one !== action);
-  draft.decisions.push({ kind: 'outcome', action: action.id, outcome });
-  return outcome;
+  draft.ended = [...draft.ended, { action, outcome }];
+  draft.decisions.push({ kind: 'outcome', action: id, outcome });
 }

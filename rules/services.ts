@@ -2,13 +2,13 @@
  * The services of the node in one step: what was told of them is taken in, each is moved, and what came
  * of it is shown as a component and written down. Nothing here starts anything: it orders.
  */
-import type { ActionId, OperatorWord, Outcome } from './decision.ts';
-import { type Draft, dueBy } from './draft.ts';
+import type { Ended, OperatorWord, Outcome } from './decision.ts';
+import type { Draft } from './draft.ts';
 import { assertNever } from './model.ts';
 import type { RememberedService, RestartWish, Service, ServiceId, ServiceSpec } from './service.ts';
 import { latch } from './services-failure.ts';
 import { type Bench, moveService } from './services-move.ts';
-import { actingOf, answer, becauseOf, closeAction } from './services-order.ts';
+import { answer, becauseOf } from './services-order.ts';
 import { closeSource, openSource, showService } from './services-reading.ts';
 import type { Input } from './world.ts';
 
@@ -113,13 +113,10 @@ function change(table: Table, id: ServiceId, by: (service: Service) => Service):
   if (service !== undefined) table.set(id, by(service));
 }
 
-function hear(draft: Draft, table: Table, input: Input, outcomes: Map<ActionId, Outcome>): void {
+function hear(draft: Draft, table: Table, input: Input): void {
   switch (input.kind) {
     case 'service':
       change(table, input.service, (one) => ({ ...one, seen: input.seen, seenAt: input.at }));
-      return;
-    case 'outcome':
-      outcomes.set(input.action, input.outcome);
       return;
     case 'word': {
       const { word } = input;
@@ -174,22 +171,21 @@ function afterStop(draft: Draft, service: Service, outcome: Outcome): Service {
   return latch(draft, noted, 'it cannot be stopped', outcome.evidence);
 }
 
-/** Takes the outcome of its own action, or gives it up. */
-function closeActing(
-  draft: Draft,
-  service: Service,
-  outcomes: ReadonlyMap<ActionId, Outcome>,
-): Service {
-  const action = actingOf(draft, service);
-  if (action === undefined) {
-    return service.acting === undefined ? service : { ...service, acting: undefined };
-  }
-  const outcome = closeAction(draft, action, outcomes);
-  if (outcome === undefined) return service;
+/** Takes the end of its own action: the outcome, or that there was none in time. */
+function afterActing(draft: Draft, service: Service, { action, outcome }: Ended): Service {
   const free: Service = { ...service, acting: undefined };
   return action.order.kind === 'start'
     ? afterStart(draft, free, outcome)
     : afterStop(draft, free, outcome);
+}
+
+function closeActing(draft: Draft, service: Service): Service {
+  const { acting } = service;
+  if (acting === undefined) return service;
+  const ended = draft.ended.find(({ action }) => action.id === acting);
+  if (ended !== undefined) return afterActing(draft, service, ended);
+  const open = draft.actions.some(({ id }) => id === acting);
+  return open ? service : { ...service, acting: undefined };
 }
 
 function dependentsOf(services: readonly Service[]): ReadonlyMap<ServiceId, readonly ServiceId[]> {
@@ -227,24 +223,16 @@ export function moveServices(draft: Draft): void {
   reconcile(draft);
   const { services } = draft;
   const table: Table = new Map(services.map((service) => [service.spec.id, service]));
-  const outcomes = new Map<ActionId, Outcome>();
-  for (const input of draft.told.slice()) hear(draft, table, input, outcomes);
+  for (const input of draft.told) hear(draft, table, input);
   takeRestarts(draft, table);
   if (services.length === 0) return;
   const bench: Bench = { draft, services: table, dependents: dependentsOf(services) };
   for (const id of [...table.keys()]) {
-    change(table, id, (service) => moveService(bench, closeActing(draft, service, outcomes)));
+    change(table, id, (service) => moveService(bench, closeActing(draft, service)));
   }
   const moved = services.map((before) => {
     const after = table.get(before.spec.id);
     return after === undefined ? before : finish(draft, before, after);
   });
   if (moved.some((service, at) => service !== services[at])) draft.services = moved;
-}
-
-/** A restart ordered in this step is taken up by the next one, which must not wait for anything else. */
-export function serviceWorkLeft(draft: Draft): void {
-  if (draft.actions.some(({ order, at }) => order.kind === 'restart' && at === draft.now)) {
-    dueBy(draft, draft.now);
-  }
 }

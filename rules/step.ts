@@ -98,9 +98,9 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   const draft = openDraft(world, now);
   for (const input of inbox) absorb(draft, input);
   maintain(draft);
+  endActions(draft);
   moveServices(draft);
   decay(draft);
-  endActions(draft);
   const assessed = assess(draft);
   const states = [...draft.sources.values()];
   const advice = draft.adviceChanged ? states.flatMap((state) => state.advice) : world.advice;

@@ -14,9 +14,11 @@ import type {
 import { nearest } from '../../rules/near.ts';
 import type { RawRules } from '../ruleset.ts';
 import { type RawNode, type RawSwitch, reviewPower } from './cross-power.ts';
+import { reviewServices } from './cross-services.ts';
 import { type Path, shown } from './problems.ts';
 import { ladderFindings } from './remedies.ts';
 import type { Finding } from './schema.ts';
+import type { RawService } from './services.ts';
 
 export type RawCollector = boolean | 'on' | 'off' | { readonly every?: string };
 
@@ -48,6 +50,7 @@ export interface RawConfig {
   readonly flaps?: readonly RawFlap[];
   readonly ignore?: readonly string[];
   readonly reach?: readonly RawReach[];
+  readonly services?: readonly RawService[];
   readonly series?: { readonly max?: number };
   readonly switches?: Readonly<Record<string, RawSwitch>>;
   readonly nodes?: Readonly<Record<string, RawNode>>;
@@ -57,6 +60,8 @@ export interface RawConfig {
 export interface CrossFindings {
   readonly problems: readonly Finding[];
   readonly warnings: readonly Finding[];
+  /** Services without fault so far, with their places. */
+  readonly services: readonly (readonly [number, RawService])[];
 }
 
 interface Review {
@@ -264,5 +269,7 @@ export function crossCheck(
   reviewReach(review);
   reviewPower(review);
   reviewLadders(review);
-  return review;
+  const services = entries<RawService>(review, 'services');
+  review.problems.push(...reviewServices(services));
+  return { ...review, services };
 }

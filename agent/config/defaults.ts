@@ -52,6 +52,8 @@ export interface Surroundings {
   readonly collectors: readonly string[];
   /** Rules are loaded as well: what only looks for the socket does without. */
   readonly rules?: true;
+  /** Where resource agents are, when not in their usual place. */
+  readonly ocfRoot?: string;
 }
 
 /** The surroundings of this process. */

@@ -6,6 +6,7 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Config, ReachTarget } from '../../rules/config.ts';
 import type { Rule } from '../../rules/rule.ts';
+import type { AgentMeta } from '../services/ocf/metadata.ts';
 import { crossCheck, type RawConfig, type RawReach } from './cross.ts';
 import {
   CONFIG_FILE,
@@ -19,6 +20,7 @@ import type { Place, Reading } from './document.ts';
 import { nodeOf, switchOf } from './power.ts';
 import { fileProblem, inOrder, type Path, type Problem, pathText } from './problems.ts';
 import type { Finding } from './schema.ts';
+import { servicesOf } from './services.ts';
 import { readText } from './text.ts';
 import { durationMs, type Listen, readListen } from './words.ts';
 
@@ -47,11 +49,13 @@ export type Loaded =
 interface FileResult {
   readonly file: string | undefined;
   readonly raw: RawConfig;
+  readonly metas: ReadonlyMap<string, AgentMeta>;
   readonly place: (path: Path) => Place;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
 
+const NO_METAS: ReadonlyMap<string, AgentMeta> = new Map();
 const NOWHERE: Place = { line: 0, column: 0 };
 
 function problemOf(file: string, reading: Reading, found: Finding): Problem {
@@ -63,14 +67,15 @@ function problemOf(file: string, reading: Reading, found: Finding): Problem {
 }
 
 function failed(file: string, problems: readonly Problem[]): FileResult {
-  return { file, raw: {}, place: () => NOWHERE, problems, warnings: [] };
+  return { file, raw: {}, metas: NO_METAS, place: () => NOWHERE, problems, warnings: [] };
 }
 
 async function checkText(file: string, text: string, around: Surroundings): Promise<FileResult> {
   // Only where there is a file: YAML and the schema checker take a tenth of a second to load.
-  const [{ readDocument }, { readSchema, schemaCheck }] = await Promise.all([
+  const [{ readDocument }, { readSchema, schemaCheck }, { reviewAgents }] = await Promise.all([
     import('./document.ts'),
     import('./schema.ts'),
+    import('./ocf.ts'),
   ]);
   const document = readDocument(file, text);
   if (!document.ok) return failed(file, document.problems);
@@ -80,12 +85,17 @@ async function checkText(file: string, text: string, around: Surroundings): Prom
   const isMap = typeof value === 'object' && !Array.isArray(value);
   const raw = (isMap ? value : {}) as RawConfig;
   const cross = crossCheck(raw, faults, around.collectors);
+  const agents = await reviewAgents(cross.services, around.ocfRoot);
   const place = (found: Finding): Problem => problemOf(file, reading, found);
   return {
     file,
     raw,
+    metas: agents.metas,
     place: (path) => reading.place(path, 'value'),
-    problems: [...document.problems, ...faults.map(place), ...cross.problems.map(place)],
+    problems: [
+      ...document.problems,
+      ...[...faults, ...cross.problems, ...agents.problems].map(place),
+    ],
     warnings: cross.warnings.map(place),
   };
 }
@@ -141,7 +151,8 @@ function overridden(raw: RawConfig, flags: ConfigFlags): RawConfig {
   return { ...raw, ...Object.fromEntries(given) };
 }
 
-function build(raw: RawConfig, flags: ConfigFlags, around: Surroundings): Config {
+function build(found: FileResult, flags: ConfigFlags, around: Surroundings): Config {
+  const { raw, metas } = found;
   const base = defaultConfig(around);
   const { judgement, roots } = base;
   const merged = overridden(raw, flags);
@@ -173,7 +184,7 @@ function build(raw: RawConfig, flags: ConfigFlags, around: Surroundings): Config
         })) ?? judgement.flaps,
       ignore: raw.ignore ?? judgement.ignore,
       rules: judgement.rules,
-      services: judgement.services,
+      services: raw.services === undefined ? judgement.services : servicesOf(raw.services, metas),
     },
     seriesMax: raw.series?.max ?? base.seriesMax,
   };
@@ -232,7 +243,7 @@ export async function loadConfig(
   const found = await checkFile(path, around);
   const problems = [...flagProblems(flags), ...inOrder(found.problems)];
   if (problems.length > 0) return { ok: false, problems };
-  const config = build(found.raw, flags, around);
+  const config = build(found, flags, around);
   const late = socketProblems(config, flags, found);
   if (late.length > 0) return { ok: false, problems: late };
   const loaded = around.rules === true ? await rulesOf(found) : { rules: [], problems: [] };
