@@ -11,13 +11,13 @@ import type { Config } from '../rules/config.ts';
 import { encodeInventory } from '../rules/inventory.ts';
 import { idPart, type Ms, type Sample, sourceId, type Vitals } from '../rules/model.ts';
 import type { World } from '../rules/world.ts';
+import { type Acting, openActing } from './acting.ts';
 import { type KernelWake, openWakes, type Wakes } from './kernel/wakes.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { openReadPorts } from './ports/all.ts';
 import { bootId } from './ports/boot.ts';
 import { monotonicNow, wallOffset } from './ports/clock.ts';
 import { type InventoryFile, loadInventory, openInventoryFile } from './ports/inventory-file.ts';
-import { type Journal, openJournal } from './ports/journal.ts';
 import { openProbe, type Probe } from './probe.ts';
 import { keepCompiled, rehearse } from './rehearsal.ts';
 import { version } from './version.ts';
@@ -57,12 +57,12 @@ interface Parts {
   readonly probe: Probe;
   readonly wakes: Wakes;
   readonly inventory: InventoryFile | undefined;
-  readonly journal: Journal | undefined;
+  readonly acting: Acting | undefined;
 }
 
-async function closeParts({ loop, probe, wakes, inventory, journal }: Parts): Promise<void> {
+async function closeParts({ loop, probe, wakes, inventory, acting }: Parts): Promise<void> {
   loop.close();
-  await Promise.all([wakes.close(), probe.close(), inventory?.close(), journal?.close()]);
+  await Promise.all([wakes.close(), probe.close(), inventory?.close(), acting?.close()]);
 }
 
 /**
@@ -74,19 +74,6 @@ function eraOf(config: Config, startedAt: Ms): string {
 }
 
 const NO_WAKES: Wakes = { mode: 'polling', close: async () => undefined };
-
-function openOwnJournal(options: AgentOptions, wallOffsetMs: () => number): Journal {
-  const { config, onTrouble } = options;
-  return openJournal({
-    stateDir: config.stateDir,
-    version: version(),
-    node: config.node,
-    boot: bootId(),
-    life: `${process.pid}.${Math.round(monotonicNow())}`,
-    wallOffsetMs,
-    onTrouble,
-  });
-}
 
 /** The result ends it, or keeps it from beginning. */
 function rehearseWhenReady(loop: Loop, watches: readonly Watch[]): () => void {
@@ -109,7 +96,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   let wallOffsetMs = Date.now() - startedAt;
   const remembered = await loadInventory(config.stateDir, onTrouble, !lookOnly);
   const inventory = lookOnly ? undefined : openInventoryFile(config.stateDir, onTrouble);
-  const journal = lookOnly ? undefined : openOwnJournal(options, () => wallOffsetMs);
+  const acting = lookOnly
+    ? undefined
+    : openActing({
+        config,
+        wallOffsetMs: () => wallOffsetMs,
+        tell: (input) => loop?.tell(input),
+        onTrouble,
+      });
   const probe = openProbe({ ...config, ports: openReadPorts(config) });
   const watches = watchesOf(collectors, config, startedAt);
   let saved = 0;
@@ -132,7 +126,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       drops: {
         ...counts?.drops,
         matches: probe.dropped(),
-        ...(journal === undefined ? {} : { journal: journal.dropped() }),
+        ...(acting === undefined ? {} : { journal: acting.journalDropped() }),
       },
     };
   };
@@ -164,12 +158,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     judgement: config.judgement,
     inventory: remembered,
     era: eraOf(config, startedAt),
-    onStep: (taken) => journal?.record(taken),
+    onStep: (taken) => acting?.onStep(taken),
     onWorld,
     onTrouble,
   });
   for (const { wakes: found, at } of early) loop.wake(found, at);
-  const parts: Parts = { loop, probe, wakes, inventory, journal };
+  void acting?.recover(loop.world());
+  const parts: Parts = { loop, probe, wakes, inventory, acting };
   const endRehearsal = lookOnly ? undefined : rehearseWhenReady(loop, watches);
   const close = (): Promise<void> => {
     endRehearsal?.();
