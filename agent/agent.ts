@@ -96,14 +96,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   let wallOffsetMs = Date.now() - startedAt;
   const remembered = await loadInventory(config.stateDir, onTrouble, !lookOnly);
   const inventory = lookOnly ? undefined : openInventoryFile(config.stateDir, onTrouble);
-  const acting = lookOnly
-    ? undefined
-    : openActing({
-        config,
-        wallOffsetMs: () => wallOffsetMs,
-        tell: (input) => loop?.tell(input),
-        onTrouble,
-      });
+  const tell: Loop['tell'] = (input) => loop?.tell(input);
+  const hands = { config, wallOffsetMs: () => wallOffsetMs, tell, onTrouble };
+  const acting = lookOnly ? undefined : openActing(hands);
   const probe = openProbe({ ...config, ports: openReadPorts(config) });
   const watches = watchesOf(collectors, config, startedAt);
   let saved = 0;

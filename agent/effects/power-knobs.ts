@@ -10,7 +10,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PowerKnob } from '../../rules/rule.ts';
-import { errnoOf, exists, listGlob } from '../ports/glob.ts';
+import { errnoOf } from '../ports/errno.ts';
+import { exists, listGlob } from '../ports/glob.ts';
 
 /** Share of a package's long-term power limit that is left while power is shed. */
 export const RAPL_SHARE = 0.5;

@@ -8,7 +8,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActionId, Outcome } from '../../rules/decision.ts';
 import type { PowerKnob } from '../../rules/rule.ts';
-import { errnoOf } from '../ports/glob.ts';
+import { errnoOf } from '../ports/errno.ts';
 import { isInForce, planShed, readWord, type Turn } from './power-knobs.ts';
 import { type Changes, changeOf, changeText, type Notes } from './power-notes.ts';
 
