@@ -11,13 +11,13 @@ import type { Config } from '../rules/config.ts';
 import { encodeInventory } from '../rules/inventory.ts';
 import { idPart, type Ms, type Sample, sourceId, type Vitals } from '../rules/model.ts';
 import type { World } from '../rules/world.ts';
+import { type Acting, openActing } from './acting.ts';
 import { type KernelWake, openWakes, type Wakes } from './kernel/wakes.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { openReadPorts } from './ports/all.ts';
 import { bootId } from './ports/boot.ts';
-import { monotonicNow, wallOffset } from './ports/clock.ts';
+import { monotonicNow, openWallOffset } from './ports/clock.ts';
 import { type InventoryFile, loadInventory, openInventoryFile } from './ports/inventory-file.ts';
-import { type Journal, openJournal } from './ports/journal.ts';
 import { openProbe, type Probe } from './probe.ts';
 import { keepCompiled, rehearse } from './rehearsal.ts';
 import { type NodeServices, nodeServices } from './services/take-up.ts';
@@ -60,14 +60,14 @@ interface Parts {
   readonly probe: Probe;
   readonly wakes: Wakes;
   readonly inventory: InventoryFile | undefined;
-  readonly journal: Journal | undefined;
+  readonly acting: Acting | undefined;
   readonly services: NodeServices;
 }
 
 async function closeParts(parts: Parts): Promise<void> {
-  const { loop, probe, wakes, inventory, journal, services } = parts;
+  const { loop, probe, wakes, inventory, acting, services } = parts;
   loop.close();
-  const rest = [inventory?.close(), journal?.close(), services.close()];
+  const rest = [inventory?.close(), acting?.close(), services.close()];
   await Promise.all([wakes.close(), probe.close(), ...rest]);
 }
 
@@ -80,19 +80,6 @@ function eraOf(config: Config, startedAt: Ms): string {
 }
 
 const NO_WAKES: Wakes = { mode: 'polling', close: async () => undefined };
-
-function openOwnJournal(options: AgentOptions, wallOffsetMs: () => number): Journal {
-  const { config, onTrouble } = options;
-  return openJournal({
-    stateDir: config.stateDir,
-    version: version(),
-    node: config.node,
-    boot: bootId(),
-    life: `${process.pid}.${Math.round(monotonicNow())}`,
-    wallOffsetMs,
-    onTrouble,
-  });
-}
 
 /** The result ends it, or keeps it from beginning. */
 function rehearseWhenReady(loop: Loop, watches: readonly Watch[]): () => void {
@@ -112,13 +99,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const startedAt = monotonicNow();
   const lookOnly = options.lookOnly === true;
   if (!lookOnly) keepCompiled();
-  let wallOffsetMs = Date.now() - startedAt;
+  const wallOffsetMs = openWallOffset();
   const remembered = await loadInventory(config.stateDir, onTrouble, !lookOnly);
   const inventory = lookOnly ? undefined : openInventoryFile(config.stateDir, onTrouble);
-  const journal = lookOnly ? undefined : openOwnJournal(options, () => wallOffsetMs);
+  const tell: Loop['tell'] = (input) => loop?.tell(input);
+  const services = nodeServices({ config, tell, onTrouble });
+  const hands = { config, wallOffsetMs, tell, services: services.perform, onTrouble };
+  const acting = lookOnly ? undefined : openActing(hands);
   const probe = openProbe({ ...config, ports: openReadPorts(config) });
   const watches = watchesOf(collectors, config, startedAt);
-  const services = nodeServices({ config, tell: (input) => loop?.tell(input), onTrouble });
   let saved = 0;
   let mode: Vitals['wakeMode'] = 'polling';
   let loop: Loop | undefined;
@@ -126,11 +115,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const vitals = (): Vitals => {
     const counts = loop?.counts();
-    wallOffsetMs = wallOffset(wallOffsetMs, Date.now() - monotonicNow());
     return {
       node: config.node,
       version: version(),
-      wallOffsetMs,
+      wallOffsetMs: wallOffsetMs(),
       startedAt,
       readyAt: counts?.readyAt,
       wakeMode: wakes?.mode ?? mode,
@@ -139,7 +127,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       drops: {
         ...counts?.drops,
         ...probe.drops(),
-        ...(journal === undefined ? {} : { journal: journal.dropped() }),
+        ...(acting === undefined ? {} : { journal: acting.journalDropped() }),
       },
     };
   };
@@ -173,12 +161,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     judgement: lookOnly ? { ...config.judgement, services: [] } : config.judgement,
     inventory: remembered,
     era: eraOf(config, startedAt),
-    onStep: (taken) => journal?.record(taken),
+    onStep: (taken) => acting?.onStep(taken),
     onWorld,
     onTrouble,
   });
   for (const { wakes: found, at } of early) loop.wake(found, at);
-  const parts: Parts = { loop, probe, wakes, inventory, journal, services };
+  void acting?.recover(loop.world());
+  const parts: Parts = { loop, probe, wakes, inventory, acting, services };
   const endRehearsal = lookOnly ? undefined : rehearseWhenReady(loop, watches);
   const close = (): Promise<void> => {
     endRehearsal?.();

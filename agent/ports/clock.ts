@@ -30,3 +30,12 @@ const OFFSET_JITTER_MS = 100;
 export function wallOffset(knownMs: number, measuredMs: number): number {
   return Math.abs(measuredMs - knownMs) > OFFSET_JITTER_MS ? measuredMs : knownMs;
 }
+
+/** Asks for the wall offset of now: it moves only when the clock was set. */
+export function openWallOffset(): () => number {
+  let knownMs = Date.now() - monotonicNow();
+  return () => {
+    knownMs = wallOffset(knownMs, Date.now() - monotonicNow());
+    return knownMs;
+  };
+}

@@ -61,7 +61,13 @@ export interface Journal {
 }
 
 type Item =
-  | { readonly kind: 'step'; readonly text: string; readonly weighty: boolean }
+  | {
+      readonly kind: 'line';
+      readonly text: string;
+      readonly weighty: boolean;
+      /** Of a step; labels are no loss. */
+      readonly isStep: boolean;
+    }
   | { readonly kind: 'segment'; readonly lines: Iterator<string> };
 
 interface Segment {
@@ -143,7 +149,7 @@ class Writer implements Journal {
     }
     this.#noteWall();
     const { line, weighty } = this.#recorder.step(step);
-    this.#push({ kind: 'step', text: `${line}\n`, weighty });
+    this.#push({ kind: 'line', text: `${line}\n`, weighty, isStep: true });
     if (this.#queueBytes > this.#limits.queueBytes) {
       this.#state = 'lagging';
       this.#say('its disk does not keep up');
@@ -195,12 +201,12 @@ class Writer implements Journal {
     const now = this.#options.wallOffsetMs();
     if (now === this.#wallOffsetMs) return;
     this.#wallOffsetMs = now;
-    this.#push({ kind: 'step', text: `${wallLine(now)}\n`, weighty: false });
+    this.#push({ kind: 'line', text: `${wallLine(now)}\n`, weighty: false, isStep: false });
   }
 
   #push(item: Item): void {
     this.#queue.push(item);
-    if (item.kind !== 'step') return;
+    if (item.kind !== 'line') return;
     this.#queueBytes += item.text.length;
     this.#stepBytes += item.text.length;
   }
@@ -216,6 +222,8 @@ class Writer implements Journal {
     this.#timer = undefined;
     this.#draining ??= this.#write().finally(() => {
       this.#draining = undefined;
+      // What came while a failure was being tidied up.
+      if (this.#queue.length > 0) this.#drain();
     });
   }
 
@@ -260,7 +268,7 @@ class Writer implements Journal {
     let count = 0;
     let weighty = false;
     for (const item of this.#queue) {
-      if (item.kind !== 'step' || text.length > WRITE_BYTES) break;
+      if (item.kind !== 'line' || text.length > WRITE_BYTES) break;
       text += item.text;
       weighty ||= item.weighty;
       count += 1;
@@ -284,7 +292,7 @@ class Writer implements Journal {
 
   /** Ends the segment for good: an error of the disk is final, what came after it is not to be trusted. */
   async #fail(error: unknown): Promise<void> {
-    this.#lose(this.#queue.filter((item) => item.kind === 'step').length);
+    this.#lose(this.#queue.filter((item) => item.kind === 'line' && item.isStep).length);
     this.#queue = [];
     this.#queueBytes = 0;
     this.#state = 'closed';

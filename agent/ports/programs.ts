@@ -39,6 +39,11 @@ function programAt(path: string): Program | undefined {
   }
 }
 
+/** The program at an absolute path, or why it is not run. */
+export function checkProgram(path: string): Program {
+  return programAt(path) ?? { errno: 'ENOENT', why: `${path} is no program this user may run` };
+}
+
 /** The first usable program of that name, or why there is none. */
 export function findProgram(name: string, folders: readonly string[]): Program {
   let refused: Program | undefined;

@@ -3,6 +3,7 @@
  * each step's orders are carried out. Nothing happens before the agent knows that it is the only one.
  */
 import type { Config } from '../../rules/config.ts';
+import type { Action } from '../../rules/decision.ts';
 import type { Input, World } from '../../rules/world.ts';
 import { bootId } from '../ports/boot.ts';
 import { monotonicNow } from '../ports/clock.ts';
@@ -12,7 +13,9 @@ import { openServices, type Services } from './services.ts';
 export interface NodeServices {
   /** Begins: only for an agent that knows that it is the only one here. */
   readonly takeUp: () => Promise<void>;
-  /** Carries out what this step ordered, follows a new configuration, keeps what is to be kept. */
+  /** Begins a start, stop or kill, whose outcome is told; false before it is taken up. */
+  readonly perform: (action: Action) => boolean;
+  /** Follows a new configuration, keeps what is to be kept. */
   readonly onWorld: (world: World) => void;
   readonly close: () => Promise<void>;
 }
@@ -42,14 +45,12 @@ export function nodeServices({ config, tell, onTrouble }: NodeServicesOptions): 
       const services = openServices({ runDir, services: configured, tell, onTrouble });
       taken = { services, file };
     },
+    perform: (action) => taken?.services.perform(action) ?? false,
     onWorld: (world) => {
       if (taken === undefined) return;
       if (world.judgement.services !== configured) {
         configured = world.judgement.services;
         taken.services.reload(configured);
-      }
-      for (const decision of world.decisions) {
-        if (decision.kind === 'action') taken.services.perform(decision.action);
       }
       taken.file.save(world.services);
     },
