@@ -197,7 +197,11 @@ export function play(rules: readonly Rule[], moments: readonly Moment[]): Played
   };
   for (const moment of moments) {
     const at = durationMs(moment.at) ?? Number.NaN;
-    for (let turns = 0; world.dueAt !== undefined && world.dueAt <= at && turns < 10_000; turns += 1)
+    for (
+      let turns = 0;
+      world.dueAt !== undefined && world.dueAt <= at && turns < 10_000;
+      turns += 1
+    )
       go(Math.max(world.dueAt, world.at), []);
     go(at, inputsOf(moment, view, at));
     held.push({ at: moment.at, stood: standing(world), wanted: moment.alarms?.toSorted() });

@@ -4,9 +4,9 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { rulesPage } from '../agent/config/rules-page.ts';
-import { ruleCheck, ruleSchema } from '../agent/config/rules.ts';
 import { readDocument } from '../agent/config/document.ts';
+import { ruleCheck, ruleSchema } from '../agent/config/rules.ts';
+import { rulesPage } from '../agent/config/rules-page.ts';
 import { CATALOG_FOLDER, loadCatalog } from '../agent/ruleset.ts';
 import { NO_JUDGEMENT } from '../rules/config.ts';
 import { ms, type Observation, type SourceId } from '../rules/model.ts';
@@ -30,7 +30,8 @@ t.test('every file is a good rule', async (t) => {
   }
   t.same(checkRules(rules, names), []);
   t.equal(readdirSync(CATALOG_FOLDER).length, rules.length, 'and nothing else lies there');
-  for (const { name, about } of rules) t.match(about, /^[A-Z].{20,}[.]$/su, `${name} says what to do`);
+  for (const { name, about } of rules)
+    t.match(about, /^[A-Z].{20,}[.]$/su, `${name} says what to do`);
 });
 
 t.test('every rule has a scenario, and every scenario a rule', async (t) => {
