@@ -2,16 +2,18 @@
  * What of the lab can be told without a machine: its data is well-formed, every scenario uses verbs its
  * topology has, and what is seen is compared in the right way.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { worldOf } from '../exporters/status/json.ts';
 import type { Component, ComponentId, Group, GroupId, Picture, Vitals } from '../rules/model.ts';
 import { ms } from '../rules/model.ts';
-import { cacheAt } from './lab/host/files.ts';
+import { loadBreakages } from './lab/broken.ts';
+import { cacheAt, DIST } from './lab/host/files.ts';
 import { clearKilled, openRunFolder } from './lab/host/run-folder.ts';
 import { addressed, findVerb, partsOf } from './lab/parts/all.ts';
+import { changes } from './lab/prompt.ts';
 import { loadScenario, parseScenario, parseSight, scenarioNames } from './lab/scenario.ts';
 import { seenOf } from './lab/sight.ts';
 import { loadTopology, parseTopology, topologyNames } from './lab/topology.ts';
@@ -45,7 +47,27 @@ t.test('every topology says what it is, has an agent, and no verb twice', async 
   }
 });
 
+t.test('every scenario has a breakage, whose line is in the build', async (t) => {
+  const breakages = loadBreakages();
+  const missing = scenarioNames().filter((name) => !(name in breakages));
+  // It is about the lab's own wiring: what is broken there is seen by lab-power.test.ts.
+  t.strictSame(missing, ['power']);
+  for (const [name, { in: file, from, to }] of Object.entries(breakages)) {
+    const text = readFileSync(join(DIST, file), 'utf8');
+    t.equal(text.split(from).length, 2, `${name}: ${file} has the text once`);
+    t.not(from, to);
+  }
+});
+
 t.test('mistakes in the data are refused', async (t) => {
+  const wired = (feed: string, more = ''): string =>
+    `switches: { p: { kind: snmp, outlets: 2 }, b: { kind: ipmi } }\nnodes: { a: { feeds: [${feed}] }${more} }`;
+  t.throws(() => parseTopology('x', wired('p/3')), /no outlet p\/3/u);
+  t.throws(() => parseTopology('x', wired('q/1')), /no outlet q\/1/u);
+  t.throws(() => parseTopology('x', wired('b/1')), /no outlet b\/1/u);
+  t.throws(() => parseTopology('x', wired('p/1', ', c: { feeds: [p/1] }')), /p\/1 feeds a/u);
+  t.throws(() => parseTopology('x', wired('p/1', ', c: { chassis: p }')), /kind ipmi/u);
+  t.throws(() => parseTopology('x', 'switches: { p: { kind: x } }\nnodes: { a: {} }'), /kind is/u);
   t.throws(() => parseTopology('x', 'nodes: { a: { fan: 1 } }'), /unknown key fan/u);
   t.throws(() => parseTopology('x', 'nodes: { a: { hardware: [fan] } }'), /unknown hardware fan/u);
   t.throws(() => parseTopology('x', 'about: nothing'), /has no nodes/u);
@@ -116,6 +138,29 @@ t.test('what is seen is the world and the metrics, and all that match', async (t
   t.match(see('fan/c is failed'), { ok: false, instead: /no fan\/c/u }, 'nothing matches');
   t.match(see('fan/a is failed: 1 rpm'), { ok: false }, 'for another reason');
   t.match(see('fan/a is failed', metrics.replace('} 1', '} 0')), { ok: false }, 'metrics differ');
+});
+
+t.test('a line may name the node that must see it', async (t) => {
+  t.match(parseSight('beta: fan/a is failed: 0 rpm'), { node: 'beta', id: 'fan/a', why: '0 rpm' });
+  t.match(parseSight('fan/a has rpm 0'), { node: undefined, key: 'rpm', value: '0' });
+});
+
+t.test('the prompt tells what changed, once', async (t) => {
+  const before = new Map([
+    ['fan/a', 'ok'],
+    ['fan/b', 'failed: 1 rpm'],
+    ['fan/c', 'ok'],
+  ]);
+  const after = new Map([
+    ['fan/a', 'failed: 0 rpm'],
+    ['fan/b', 'failed: 2 rpm'],
+    ['fan/d', 'ok'],
+  ]);
+  t.strictSame(changes(before, after), [
+    'fan/a was ok, is failed: 0 rpm',
+    'fan/d is ok',
+    'fan/c is no longer reported',
+  ]);
 });
 
 t.test('lines are cut wherever the bytes are', async (t) => {

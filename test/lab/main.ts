@@ -3,6 +3,7 @@
  * one topology with a prompt. Skips with one line where the lab cannot run; in CI that is a failure.
  */
 import { parseArgs } from 'node:util';
+import { loadBreakages, runBroken } from './broken.ts';
 import { cacheAt, DEFAULT_CACHE } from './host/files.ts';
 import { makeImage } from './host/image.ts';
 import { makeInitramfs } from './host/initramfs.ts';
@@ -14,10 +15,11 @@ import { loadScenario, scenarioNames } from './scenario.ts';
 import { topologyNames } from './topology.ts';
 import type { Host } from './vm/vm.ts';
 
-const HELP = `usage: npm run test:lab -- [--only NAME]... [--repeat N] [--cache DIR] [--json]
+const HELP = `usage: npm run test:lab -- [--only NAME]... [--repeat N] [--broken] [--cache DIR] [--json]
        npm run lab -- [TOPOLOGY] [--port N] [--cache DIR]
 
-test:lab runs the scenarios in test/lab/scenarios, each on a machine of its own.
+test:lab runs the scenarios in test/lab/scenarios, each on machines of its own;
+with --broken each against a build that is broken on purpose (test/lab/breakages.yaml), and it must go red.
 lab starts a topology of test/lab/topologies and gives a prompt to break parts of it.
 `;
 
@@ -34,19 +36,20 @@ function say(line: string): void {
 function report({ scenario, passed, why, seconds, timings }: Verdict): void {
   say(`${scenario.padEnd(24)} ${passed ? 'passed' : 'FAILED'} ${seconds.toFixed(1).padStart(7)} s`);
   for (const timing of timings) say(timingText(timing));
-  if (!passed) say(why.replace(/^/gmu, '    '));
+  if (why !== '') say(why.replace(/^/gmu, '    '));
 }
+
+type RunOne = (host: Host, name: string) => Promise<Verdict>;
 
 async function scenarios(
   host: Host,
   names: readonly string[],
-  repeat: number,
-  json: boolean,
+  { repeat, json, runOne }: { repeat: number; json: boolean; runOne: RunOne },
 ): Promise<number> {
   const verdicts: Verdict[] = [];
   for (let round = 0; round < repeat; round += 1) {
     for (const name of names) {
-      const verdict = await runScenario(host, loadScenario(name));
+      const verdict = await runOne(host, name);
       verdicts.push(verdict);
       if (!json) report(verdict);
     }
@@ -71,6 +74,20 @@ function positive(text: string | undefined, name: string, otherwise: number): nu
   return value;
 }
 
+const LOOK_FOR_NPM_MS = 1_000;
+
+/** npm that was killed leaves what it ran behind: a lab that nobody waits for any more ends itself. */
+function onNpmGone(end: () => void): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const npm = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(timer);
+    end();
+  }, LOOK_FOR_NPM_MS);
+  timer.unref();
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -81,6 +98,7 @@ async function main(): Promise<number> {
       cache: { type: 'string' },
       port: { type: 'string' },
       json: { type: 'boolean' },
+      broken: { type: 'boolean' },
     },
   });
   const [verb, topology = 'server'] = positionals;
@@ -103,15 +121,23 @@ async function main(): Promise<number> {
   const { kernel, accel } = prepared;
   for (const line of clearKilled(cache)) process.stderr.write(`lab: ${line}\n`);
   const run = openRunFolder(cache);
-  const initramfs = makeInitramfs(cache, kernel);
-  const host: Host = { kernel, accel, initramfs, image: makeImage(cache), run };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => void run.close().finally(() => process.exit(130)));
-  }
+  const end = (): void => void run.close().finally(() => process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  onNpmGone(end);
+  const initramfs = makeInitramfs(cache, kernel, run);
+  const host: Host = { kernel, accel, initramfs, image: makeImage(cache, run), run };
   process.stderr.write(`lab: kernel ${kernel.version}, ${accel}\n`);
   try {
     if (verb === 'prompt') return await prompt(host, topology, port);
-    return await scenarios(host, names, repeat, values.json === true);
+    const breakages = values.broken === true ? loadBreakages() : undefined;
+    const runOne: RunOne = (on, name) => {
+      const changed = breakages?.[name];
+      return changed === undefined
+        ? runScenario(on, loadScenario(name))
+        : runBroken(on, name, changed);
+    };
+    const these = breakages === undefined ? names : names.filter((name) => name in breakages);
+    return await scenarios(host, these, { repeat, json: values.json === true, runOne });
   } finally {
     await run.close();
   }

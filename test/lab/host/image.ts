@@ -1,24 +1,26 @@
 /**
  * A disk image of what the machines run most: Node, the build and the packages it needs. Read through
  * 9p, file by file, these took as long to load as to run. It is mounted over the same paths, named by
- * what is in it, and an image that has not been used for a day is removed.
+ * what is in it, and an image that has not been used for a day is removed. A program may be changed in
+ * the image alone, to see whether a scenario notices.
  */
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   cpSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   utimesSync,
+  writeFileSync,
 } from 'node:fs';
 import { extname, join } from 'node:path';
 import { type Cache, DIST, ROOT } from './files.ts';
 import { run } from './prepare.ts';
+import type { RunFolder } from './run-folder.ts';
 
 const UNUSED_MS = 24 * 3_600_000;
 const LOCK = join(ROOT, 'package-lock.json');
@@ -80,25 +82,53 @@ function removeUnused(cache: Cache): void {
   }
 }
 
-export function makeImage(cache: Cache): string {
+/** One text of the build, and what stands there instead. */
+export interface Change {
+  /** File below `dist`. */
+  readonly in: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+function change(folder: string, { in: name, from, to }: Change): void {
+  const path = join(folder, 'dist', name);
+  const text = readFileSync(path, 'utf8');
+  const times = text.split(from).length - 1;
+  if (times !== 1) throw new Error(`${name} has ${times} times: ${from}`);
+  writeFileSync(
+    path,
+    text.replace(from, () => to),
+  );
+}
+
+function pack(folder: string, image: string): void {
+  const how = ['-q', '-t', 'ext4', '-O', '^has_journal', '-E', 'root_owner=0:0', '-m', '0'];
+  run(['mke2fs', ...how, '-d', folder, image, `${sizeMb(folder)}m`]);
+}
+
+/** All that is half made is in the run folder, which is cleared when this run was killed. */
+function make(run: RunFolder, image: string, changed: Change | undefined): string {
+  const folder = run.file('programs');
+  rmSync(folder, { recursive: true, force: true });
+  rmSync(image, { force: true });
+  stage(folder);
+  if (changed !== undefined) change(folder, changed);
+  pack(folder, image);
+  rmSync(folder, { recursive: true, force: true });
+  return image;
+}
+
+export function makeImage(cache: Cache, run: RunFolder): string {
   removeUnused(cache);
   const made = join(cache.folder, nameOf());
   if (existsSync(made)) {
     const now = new Date();
     utimesSync(made, now, now);
-    return made;
-  }
-  const folder = join(cache.folder, `programs.${process.pid}`);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  try {
-    stage(folder);
-    const half = `${made}.${process.pid}`;
-    const how = ['-q', '-t', 'ext4', '-O', '^has_journal', '-E', 'root_owner=0:0', '-m', '0'];
-    run(['mke2fs', ...how, '-d', folder, half, `${sizeMb(folder)}m`]);
-    renameSync(half, made);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  } else renameSync(make(run, run.file('programs.ext4'), undefined), made);
   return made;
+}
+
+/** An image for this run only. */
+export function makeBrokenImage(run: RunFolder, changed: Change): string {
+  return make(run, run.file('broken.ext4'), changed);
 }

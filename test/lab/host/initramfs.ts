@@ -20,6 +20,7 @@ import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Cache, DATA } from './files.ts';
 import { type Kernel, modulesFor } from './prepare.ts';
+import type { RunFolder } from './run-folder.ts';
 
 const MODULES = [
   'virtio_pci',
@@ -63,13 +64,12 @@ function copyModule(from: string, to: string): void {
   writeFileSync(to, stdout);
 }
 
-export function makeInitramfs(cache: Cache, kernel: Kernel): string {
+export function makeInitramfs(cache: Cache, kernel: Kernel, run: RunFolder): string {
   const init = readFileSync(join(DATA, 'guest/init.sh'));
   const hash = createHash('sha256').update(kernel.version).update(init).update(MODULES.join());
   const made = join(cache.folder, `initramfs-${hash.digest('hex').slice(0, 16)}.gz`);
   if (existsSync(made)) return made;
-  const folder = join(cache.folder, `initramfs.${process.pid}`);
-  rmSync(folder, { recursive: true, force: true });
+  const folder = run.file('initramfs');
   const folders = ['bin', 'lib', 'proc', 'sys', 'dev'];
   for (const name of folders) mkdirSync(join(folder, name), { recursive: true });
   copyFileSync(busyboxPath(), join(folder, 'bin/busybox'));
@@ -87,8 +87,9 @@ export function makeInitramfs(cache: Cache, kernel: Kernel): string {
     ...APPLETS.map((applet) => `bin/${applet}`),
     ...modules.map((path) => `lib/${moduleName(path)}`),
   ];
-  writeFileSync(`${made}.half`, pack(folder, names));
+  const half = run.file('initramfs.gz');
+  writeFileSync(half, pack(folder, names));
   rmSync(folder, { recursive: true, force: true });
-  renameSync(`${made}.half`, made);
+  renameSync(half, made);
   return made;
 }

@@ -130,10 +130,12 @@ export async function openSnmp(run: RunFolder, name: string, relays: Relays): Pr
   });
   await listen(server, socket);
   const port = await freeUdpPort();
+  // Apart from the folder where snmpd keeps a file of the same name.
+  const conf = run.file(`${name}.snmpd.conf`);
   const folder = run.file(`${name}.snmp`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(
-    `${folder}/snmpd.conf`,
+    conf,
     [
       `agentaddress udp:127.0.0.1:${port}`,
       `rocommunity ${READ} 127.0.0.1`,
@@ -148,7 +150,7 @@ export async function openSnmp(run: RunFolder, name: string, relays: Relays): Pr
     run.spawn(
       [
         ...(['env', `SNMP_PERSISTENT_DIR=${folder}`, 'snmpd', '-f', '-C'] as const),
-        ...['-c', `${folder}/snmpd.conf`, '-Lo', '-I', '-hr_system,hrh_storage,hw_mem'],
+        ...['-c', conf, '-Lo', '-I', '-hr_system,hrh_storage,hw_mem'],
       ],
       `${name}.snmpd`,
     );

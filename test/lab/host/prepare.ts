@@ -36,6 +36,9 @@ const NEEDED: readonly (readonly [string, string])[] = [
   ['ipmi_sim', 'openipmi'],
   ['ip', 'iproute2'],
   ['setpriv', 'util-linux'],
+  ['socat', 'socat'],
+  ['snmpd', 'snmpd'],
+  ['snmpset', 'snmp'],
 ];
 const PLAIN = 'vmlinux';
 const XZ_MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);

@@ -40,8 +40,8 @@ async function main(): Promise<number> {
   const host: Host = {
     kernel,
     accel,
-    initramfs: makeInitramfs(cache, kernel),
-    image: makeImage(cache),
+    initramfs: makeInitramfs(cache, kernel, folder),
+    image: makeImage(cache, folder),
     run: folder,
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

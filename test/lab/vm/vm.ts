@@ -62,7 +62,7 @@ function argvOf(
   const at = (name: string): string => run.file(`${spec.name}.${name}`);
   return [
     'qemu-system-x86_64',
-    ...['-name', spec.name, '-machine', 'q35', '-bios', 'qboot.rom', ...engine],
+    ...['-name', spec.name, '-machine', 'q35', ...engine],
     ...['-cpu', accel === 'kvm' ? 'host' : 'Nehalem', '-smp', '2', '-m', String(spec.memoryMb)],
     ...['-nodefaults', '-display', 'none', '-no-reboot'],
     ...['-kernel', kernel.image, '-initrd', initramfs, '-append', words.join(' ')],
