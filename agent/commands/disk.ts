@@ -12,7 +12,7 @@ import { type Key, keyFromText, NO_KEY } from '../../fencing/reservation/key.ts'
 import { releaseOf, releasePolicy } from '../../fencing/reservation/release.ts';
 import type { Roots } from '../../rules/config.ts';
 import { nearest } from '../../rules/near.ts';
-import { certify, type Stand } from '../disks/certify.ts';
+import { certify, type Stand, tellsApart } from '../disks/certify.ts';
 import { drive } from '../disks/drive.ts';
 import { type Disk, findDisks, lookAt } from '../disks/look.ts';
 import { findSgNodes, hasSg, holdersOf, nodesOf, wholeDiskOf } from '../disks/paths.ts';
@@ -178,7 +178,14 @@ async function certifyDisk(setting: Setting): Promise<number> {
     `certify changes the registrations of ${disk.wwid} and writes to its last block, which it puts back.`,
   );
   const json = args.switches.has('json');
-  const verdicts = await certify(standOf(port, disk), (verdict) => {
+  const stand = standOf(port, disk);
+  if (!(await tellsApart(stand))) {
+    throw new Trouble(
+      'this disk does not tell the paths of one node apart, so one node cannot play two: nothing is certified',
+      1,
+    );
+  }
+  const verdicts = await certify(stand, (verdict) => {
     if (!json) print(verdictText(verdict));
   });
   const judgement = judge(verdicts);

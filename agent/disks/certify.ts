@@ -15,6 +15,7 @@ import {
   type Check,
   type Event,
   type Expectation,
+  FIVE,
   mismatch,
   type Step,
   stepText,
@@ -210,6 +211,22 @@ async function diskOf(stand: Stand): Promise<Disk> {
     throw new Error(`its last block cannot be read: ${answerText(read)}`);
   }
   return { lba, block: read.reply.data };
+}
+
+/**
+ * Whether a disk tells the two ways apart at all: one is registered and holds, the other writes. LIO lets
+ * all sessions of one initiator write when one of them is registered; then a second node is needed.
+ */
+export async function tellsApart(stand: Stand): Promise<boolean> {
+  const { lba, block } = await diskOf(stand);
+  await clean(stand);
+  try {
+    await ask(stand, 'a', { ask: 'register-ignore', next: A }, false);
+    await ask(stand, 'a', { ask: 'reserve', own: A, type: FIVE }, false);
+    return (await ask(stand, 'b', { ask: 'write', lba, block }, false)).is === 'conflict';
+  } finally {
+    await clean(stand);
+  }
 }
 
 /**

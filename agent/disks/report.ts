@@ -1,7 +1,7 @@
 /** Text and JSON of what was seen of disks: who owns what, by which paths, and what looks wrong. */
 import { relationOf } from '../../fencing/reservation/key.ts';
 import { OWN_TYPE } from '../../fencing/reservation/request.ts';
-import { isRegistered, type Table } from '../../fencing/reservation/table.ts';
+import { isRegistered, type Path, type Table } from '../../fencing/reservation/table.ts';
 import { type Disk, pathsOf, type Seen } from './look.ts';
 
 export interface Line {
@@ -123,15 +123,20 @@ function tableText(table: Table, capabilities: Seen['capabilities']): readonly s
   return rows;
 }
 
+/** Whether a path is registered, in words. */
+function registeredText(table: Table | undefined, path: Path): string {
+  if (table === undefined) return 'not known';
+  const keys = [...new Set(table.keys)];
+  const mine = keys.filter((key) => isRegistered(table, key, path) === 'yes');
+  if (mine.length > 0) return `registered as ${mine.join(', ')}`;
+  const unclear = keys.some((key) => isRegistered(table, key, path) === 'unknown');
+  return unclear ? 'not to be told apart from other paths' : 'not registered';
+}
+
 function pathsText(disk: Disk, { table, failed }: Seen): readonly string[] {
   const paths = pathsOf(disk);
   return disk.paths.map(({ node, port }, index) => {
-    const path = paths[index];
-    const mine =
-      table === undefined || path === undefined
-        ? []
-        : [...new Set(table.keys)].filter((key) => isRegistered(table, key, path) === 'yes');
-    const told = mine.length > 0 ? `registered as ${mine.join(', ')}` : 'not seen to be registered';
+    const told = registeredText(table, paths[index] ?? { name: node.name });
     const state = failed.get(node.name) ?? `${node.state}, ${told}`;
     return `    ${node.name} ${node.block ?? '-'} ${node.address} port ${port ?? '?'}: ${state}`;
   });

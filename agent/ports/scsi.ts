@@ -24,8 +24,8 @@ export type { ScsiPath, ScsiPort, SendOptions } from './scsi/port.ts';
 const KERNEL_MS = 60_000;
 /** From a deadline to the belief that the child itself is held up. */
 const GRACE_MS = 750;
-/** A child that is being started has Node's own start to do first. */
-const START_MS = 10_000;
+/** Node itself starts in 0.1 s, on a starved host in seconds. */
+const START_MS = 20_000;
 const RESTART_MS = 200;
 /** Children left behind in the kernel; beyond this nothing more is sent. */
 const LEFT_MAX = 8;
@@ -67,6 +67,10 @@ class SgPort implements ScsiPort {
       return refused('this path still holds a late command');
     const lane = this.#openLane();
     if (typeof lane === 'string') return refused(lane);
+    // Deadlines are of commands, not of the start of a child.
+    const ready = lane.ready.then(() => lane.why === undefined);
+    if (!(await within(ready, START_MS, () => false)))
+      return refused('the SCSI child does not start');
     return this.#through(lane, path, requests, options);
   };
 
@@ -148,8 +152,7 @@ class SgPort implements ScsiPort {
           onLate?.(index, completion);
         },
       };
-      const patienceMs = (lane.ready ? deadlineMs : Math.max(deadlineMs, START_MS)) + GRACE_MS;
-      timer = setTimeout(() => this.#overdue(lane, one), patienceMs);
+      timer = setTimeout(() => this.#overdue(lane, one), deadlineMs + GRACE_MS);
       lane.send(one);
     });
   }

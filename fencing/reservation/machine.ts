@@ -98,12 +98,14 @@ export interface Turn<M, R> {
   readonly result: R | undefined;
 }
 
+/** `firstId`: where its asks begin to count, so that late answers to an earlier machine are not its own. */
 export function begin<M>(
   self: Self,
   times: Times,
   paths: readonly Path[],
   memory: M,
   nowMs: number,
+  firstId = 1,
 ): Machine<M> {
   return {
     self,
@@ -113,7 +115,7 @@ export function begin<M>(
     act: undefined,
     table: undefined,
     nextLookMs: nowMs,
-    nextId: 1,
+    nextId: firstId,
     failed: [],
     noFull: false,
     checks: {},

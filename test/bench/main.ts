@@ -12,6 +12,7 @@ import { benchCore } from './core.ts';
 import { benchIdle } from './idle.ts';
 import { benchLoop } from './loop.ts';
 import { type Figure, RESULT_FILE, tableOf } from './report.ts';
+import { benchReservation } from './reservation.ts';
 import { benchScrape } from './scrape.ts';
 import { benchStart } from './start.ts';
 import { benchWakes } from './wakes.ts';
@@ -25,6 +26,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   idle: benchIdle,
   loop: benchLoop,
   scrape: benchScrape,
+  reservation: benchReservation,
 };
 
 async function measured(name: string, bench: Bench, quick: boolean): Promise<readonly Figure[]> {

@@ -287,8 +287,8 @@ const ROWS: readonly Row[] = [
   [
     'an order is sent before the disk is known',
     'agent/ports/scsi/child.js',
-    'if (group.wwid === undefined || !group.guard)',
-    'if (true)',
+    '(group.wwid === undefined || !group.guard)',
+    'true',
     PORT,
     'a path that leads to another disk: nothing is sent to it, nothing believed',
   ],

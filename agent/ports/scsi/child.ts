@@ -59,6 +59,7 @@ function tell(message: FromChild): void {
 }
 
 function note(child: Child, place: number): void {
+  if (child.note[0] === place) return;
   child.note[0] = place;
   writeSync(NOTE_FD, child.note, 0, NOTE_BYTES, 0);
 }
@@ -102,8 +103,8 @@ function command(wire: Group['commands'][number]): Command {
 
 function submitAll(child: Child, device: SgDevice, open: Open): void {
   const { group } = open;
+  note(child, group.place);
   for (const [index, wire] of group.commands.entries()) {
-    note(child, group.place);
     device.submit(command(wire), group.kernelMs, (completion) => {
       open.completions[index] = completion;
       if (open.answered) {
@@ -143,12 +144,21 @@ function onIdentity(child: Child, device: SgDevice, open: Open, completion: Comp
   }
 }
 
-function deviceFor(child: Child, group: Group): SgDevice {
-  const known = child.devices.get(group.device);
+/** The open device of a group; undefined when it could not be opened, and the group is answered. */
+function deviceFor(child: Child, open: Open): SgDevice | undefined {
+  const { device: path } = open.group;
+  const known = child.devices.get(path);
   if (known !== undefined) return known;
-  const device = new SgDevice(group.device, child.majors, child.address);
-  child.devices.set(group.device, device);
-  return device;
+  try {
+    const device = new SgDevice(path, child.majors, child.address);
+    child.devices.set(path, device);
+    return device;
+  } catch (error) {
+    open.identity = 'right';
+    open.completions.fill(unsent(`${path} cannot be opened: ${errnoOf(error)}`));
+    settle(child, open, false);
+    return undefined;
+  }
 }
 
 function send(child: Child, group: Group): void {
@@ -165,26 +175,17 @@ function send(child: Child, group: Group): void {
     settle(child, open, false);
     return;
   }
-  let device: SgDevice;
   note(child, group.place);
-  try {
-    device = deviceFor(child, group);
-  } catch (error) {
-    open.identity = 'right';
-    open.completions.fill(unsent(`${group.device} cannot be opened: ${errnoOf(error)}`));
-    settle(child, open, false);
-    return;
-  } finally {
-    note(child, NO_NOTE);
-  }
-  if (group.wwid !== undefined) {
-    note(child, group.place);
+  const device = deviceFor(child, open);
+  if (device !== undefined && group.wwid !== undefined) {
     device.submit(IDENTIFY, group.kernelMs, (completion) =>
       onIdentity(child, device, open, completion),
     );
-    note(child, NO_NOTE);
   }
-  if (group.wwid === undefined || !group.guard) submitAll(child, device, open);
+  if (device !== undefined && (group.wwid === undefined || !group.guard)) {
+    submitAll(child, device, open);
+  }
+  note(child, NO_NOTE);
 }
 
 function drop(child: Child, name: string, why: string): void {
@@ -253,7 +254,7 @@ async function main(): Promise<void> {
     majors: start.majors,
     devices: new Map(),
     open: new Set(),
-    note: Int32Array.of(NO_NOTE),
+    note: Int32Array.of(0),
   };
   note(child, NO_NOTE);
   const onText = lines((line) => hear(child, JSON.parse(line) as ToChild));

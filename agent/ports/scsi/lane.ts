@@ -49,8 +49,9 @@ export class Lane {
   readonly #note: number;
   readonly #onIdle: () => void;
   #ended = false;
-  /** The child has spoken: from now on it answers within the deadlines. */
-  ready = false;
+  /** Resolves when the child has spoken, from when on it answers within the deadlines, or has ended. */
+  readonly ready: Promise<void>;
+  #speaks: () => void = () => undefined;
   /** Why the child is not there any more; undefined while it is. */
   why: string | undefined;
   readonly exited: Promise<void>;
@@ -63,6 +64,9 @@ export class Lane {
   }) {
     this.#onIdle = options.onIdle;
     this.#note = openNote(options.runDir);
+    this.ready = new Promise((resolve) => {
+      this.#speaks = resolve;
+    });
     this.#child = spawn(process.execPath, [...NODE_ARGS, CHILD, JSON.stringify(options.start)], {
       cwd: '/',
       env: {},
@@ -121,7 +125,7 @@ export class Lane {
 
   #hear(message: FromChild): void {
     if (message.op === 'ready') {
-      this.ready = true;
+      this.#speaks();
       return;
     }
     const one = this.#inFlight.get(message.id);
@@ -148,6 +152,7 @@ export class Lane {
   #gone(why: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#speaks();
     this.why = why;
     closeSync(this.#note);
     const all = this.held;

@@ -107,7 +107,9 @@ export function argvOf(request: Request, device: string): Argv | undefined {
     case 'reservation':
     case 'capabilities':
     case 'full-status': {
-      const room = `--alloc-length=${('bytes' in request ? request.bytes : undefined) ?? IN_BYTES}`;
+      // This program takes the length in hexadecimal.
+      const bytes = ('bytes' in request ? request.bytes : undefined) ?? IN_BYTES;
+      const room = `--alloc-length=${bytes.toString(16)}`;
       const flags = ['--no-inquiry', '--in', READ_FLAGS[request.ask], '--hex'];
       return ['sg_persist', ...flags, room, '--readonly', device];
     }

@@ -6,7 +6,7 @@ import type { Request } from '../../../fencing/reservation/request.ts';
 import { DIST } from '../host/files.ts';
 import type { Node } from '../parts/part.ts';
 import { lineReader } from '../vm/protocol.ts';
-import { fromWire, type Lent, toWire } from './wire.ts';
+import { fromWire, type Lend, type Lent, toWire } from './wire.ts';
 
 const PORT = 9990;
 const START_MS = 60_000;
@@ -34,10 +34,15 @@ export interface Lender {
     requests: readonly Request[],
     deadlineMs?: number,
   ) => Promise<readonly Completion[]>;
+  /** Any other order; an error of the machine is an error here. */
+  readonly order: <R>(order: Order, withinMs?: number) => Promise<R>;
   readonly close: () => void;
 }
 
 const DEADLINE_MS = 60_000;
+
+type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
+export type Order = Unnumbered<Lend>;
 
 /** Starts lending on a machine and connects to it. */
 export async function openLender(node: Node): Promise<Lender> {
@@ -96,6 +101,11 @@ export async function openLender(node: Node): Promise<Lender> {
         { op: 'send', device, wwid, requests, deadlineMs },
         deadlineMs + DEADLINE_MS,
       )) as readonly Completion[],
+    order: async <R>(order: Order, withinMs = DEADLINE_MS) => {
+      const result = (await ask(order, withinMs)) as { readonly error?: string };
+      if (result?.error !== undefined) throw new Error(`${node.name}: ${result.error}`);
+      return result as R;
+    },
     close: () => socket.destroy(),
   };
 }

@@ -11,8 +11,9 @@ import { prepare } from '../host/prepare.ts';
 import { clearKilled, openRunFolder } from '../host/run-folder.ts';
 import type { Host } from '../vm/vm.ts';
 import { openStage, type Stage, say, standOf } from './stage.ts';
+import { commands, contest, cost, fence, hang, look, path, state, twin, wipe } from './trials.ts';
 
-export type Trial = (stage: Stage) => Promise<void>;
+type Trial = (stage: Stage) => Promise<void>;
 
 function verdictLine({ check, is, seen }: Verdict): string {
   return `${String(check.number).padStart(2)} ${is.padEnd(8)} ${check.name}: ${seen}`;
@@ -25,7 +26,18 @@ async function certifyStage(stage: Stage): Promise<void> {
   for (const line of why) say(`  ${line}`);
 }
 
-const TRIALS: Readonly<Record<string, Trial>> = { certify: certifyStage };
+const TRIALS: Readonly<Record<string, Trial>> = {
+  state,
+  contest,
+  look,
+  twin,
+  commands,
+  certify: certifyStage,
+  fence,
+  path,
+  cost,
+  hang,
+};
 
 async function main(): Promise<number> {
   const cache = cacheAt(DEFAULT_CACHE);
@@ -48,6 +60,7 @@ async function main(): Promise<number> {
     process.once(signal, () => void folder.close().finally(() => process.exit(130)));
   }
   const names = process.argv.slice(2);
+  let failed = 0;
   try {
     say(`booting, ${accel}`);
     const stage = await openStage(host, true);
@@ -57,12 +70,18 @@ async function main(): Promise<number> {
         if (trial === undefined)
           throw new Error(`no trial ${name}: ${Object.keys(TRIALS).join(', ')}`);
         say(`--- ${name}`);
-        await trial(stage);
+        try {
+          await wipe(stage);
+          await trial(stage);
+        } catch (error) {
+          failed += 1;
+          say(`FAILED ${name}: ${(error as Error).message}`);
+        }
       }
     } finally {
       await stage.close();
     }
-    return 0;
+    return failed === 0 ? 0 : 1;
   } finally {
     await folder.close();
   }

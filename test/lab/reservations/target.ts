@@ -30,6 +30,7 @@ export async function losePower(node: Node): Promise<void> {
   const { guest } = node.vm;
   const [kept] = await guest.runAll([{ argv: ['cat', KEPT] }]);
   const text = kept?.status === 0 ? kept.out : '';
+  process.stderr.write(`kept: ${JSON.stringify(keptLines(text))}\n`);
   await run(node, 'rm', `${GROUP}/lun/lun_0/d0`);
   await run(node, 'rmdir', `${GROUP}/lun/lun_0`);
   await run(node, 'rmdir', CORE);
