@@ -22,6 +22,7 @@ const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   status: () => import('./commands/status.ts'),
   capture: () => import('./commands/capture.ts'),
   check: () => import('./commands/check.ts'),
+  switch: () => import('./commands/switch.ts'),
   forget: () => import('./commands/forget.ts'),
   version: () => import('./commands/version.ts'),
 };

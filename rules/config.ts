@@ -68,6 +68,52 @@ export interface ReachTarget {
   readonly rank: number;
 }
 
+/** A power switch as configured; what it is able to do is its profile's. Secrets are files. */
+export interface SwitchConfig {
+  readonly name: string;
+  readonly profile: string;
+  readonly address?: string;
+  readonly port?: number;
+  readonly serial?: string;
+  readonly baud?: number;
+  readonly over?: 'telnet' | 'tcp';
+  readonly snmp?: {
+    readonly version: '1' | '2c' | '3';
+    readonly readFile?: string;
+    readonly writeFile?: string;
+    readonly user?: string;
+    readonly auth?: 'md5' | 'sha' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
+    readonly authFile?: string;
+    readonly priv?: 'des' | 'aes' | 'aes256b' | 'aes256r';
+    readonly privFile?: string;
+    readonly context?: string;
+  };
+  readonly user?: string;
+  readonly passwordFile?: string;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly deadlineMs?: number;
+  /** Nodes whose failure takes the device away. */
+  readonly fallsWith: readonly string[];
+}
+
+export interface FeedConfig {
+  /** The supply it powers; `all` cuts the whole node. */
+  readonly supply: string;
+  readonly switch: string;
+  readonly outlet: string;
+  readonly name?: string;
+  readonly level: number;
+}
+
+/** Everything that powers one node. */
+export interface NodeConfig {
+  readonly node: string;
+  readonly feeds: readonly FeedConfig[];
+  readonly dischargeMs: number;
+  /** The map may be used before a drill has proven it. */
+  readonly unverifiedAllowed: boolean;
+}
+
 export interface Roots {
   readonly proc: string;
   readonly sys: string;
@@ -89,6 +135,8 @@ export interface Config {
     Record<string, { readonly enabled: boolean; readonly everyMs?: number }>
   >;
   readonly reach: readonly ReachTarget[];
+  readonly switches: readonly SwitchConfig[];
+  readonly nodes: readonly NodeConfig[];
   readonly judgement: Judgement;
   /** Series beyond this are dropped and counted. */
   readonly seriesMax: number;

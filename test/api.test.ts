@@ -100,6 +100,8 @@ function config(port: number | undefined, runDir: string): Config {
     runDir,
     collectors: {},
     reach: [],
+    switches: [],
+    nodes: [],
     judgement: NO_JUDGEMENT,
     seriesMax: 10_000,
   };

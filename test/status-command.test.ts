@@ -66,6 +66,8 @@ function config(runDir: string): Config {
     runDir,
     collectors: {},
     reach: [],
+    switches: [],
+    nodes: [],
     judgement: NO_JUDGEMENT,
     seriesMax: 10_000,
   };

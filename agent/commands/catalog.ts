@@ -25,7 +25,15 @@ export interface CommandInfo {
   readonly notes: readonly string[];
 }
 
-export const COMMANDS = ['run', 'status', 'capture', 'check', 'forget', 'version'] as const;
+export const COMMANDS = [
+  'run',
+  'status',
+  'capture',
+  'check',
+  'switch',
+  'forget',
+  'version',
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 const CONFIG: Flag = {
@@ -88,6 +96,39 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     flags: [],
     example: 'nospof check nospof.yaml',
     notes: ['All keys are described in schema/nospof.schema.json, which editors understand too.'],
+  },
+  switch: {
+    about: 'look at power switches and order them',
+    operands: [
+      { name: 'ACTION', about: 'list, status, on, off, detect or fake' },
+      {
+        name: 'SWITCH',
+        about: 'its name in the configuration; for fake: a profile',
+        optional: true,
+      },
+      { name: 'OUTLET', about: "number, label or '@NAME'", optional: true },
+    ],
+    flags: [
+      CONFIG,
+      JSON_FLAG,
+      { name: 'profiles', about: 'list: the sorts of devices that are known' },
+      { name: 'deadline', value: 'TIME', about: 'how long an order may take, such as 30s' },
+      { name: 'trace', about: 'print what is asked and answered, without secrets' },
+      { name: 'yes', about: 'on, off: do not ask' },
+      {
+        name: 'community',
+        value: 'FILE',
+        about: 'detect: community of a device that is not configured',
+      },
+      { name: 'faults', value: 'LIST', about: 'fake: what is wrong with it, separated by commas' },
+      { name: 'listen', value: 'HOST:PORT', about: 'fake: where; default 127.0.0.1 and any port' },
+      { name: 'over', value: 'WAY', about: 'fake of a line device: telnet, tcp or serial' },
+    ],
+    example: 'nospof switch status pdu-a 3',
+    notes: [
+      'Exit status of status, on and off: 0 it was seen so; 1 not so, or not known.',
+      'off and on touch power at once, whatever runs there: they ask first, or need --yes.',
+    ],
   },
   forget: {
     about: 'tell the agent that an absent component is gone for good',

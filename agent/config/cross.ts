@@ -11,6 +11,7 @@ import type {
   NeedConfig,
   ReachTarget,
 } from '../../rules/config.ts';
+import { type RawNode, type RawSwitch, reviewPower } from './cross-power.ts';
 import { nearest } from './near.ts';
 import { type Path, shown } from './problems.ts';
 import type { Finding } from './schema.ts';
@@ -46,6 +47,8 @@ export interface RawConfig {
   readonly ignore?: readonly string[];
   readonly reach?: readonly RawReach[];
   readonly series?: { readonly max?: number };
+  readonly switches?: Readonly<Record<string, RawSwitch>>;
+  readonly nodes?: Readonly<Record<string, RawNode>>;
 }
 
 export interface CrossFindings {
@@ -247,5 +250,6 @@ export function crossCheck(
   reviewOverridden(review);
   reviewIgnore(review);
   reviewReach(review);
+  reviewPower(review);
   return review;
 }

@@ -16,6 +16,8 @@ export const SOCKET_NAME = 'nospof.sock';
 /** Longest name of a unix socket: `sun_path` has 108 bytes, one of them the closing zero (unix(7)). */
 export const SOCKET_PATH_BYTES_MAX = 107;
 export const REACH_RANK = 1;
+/** How long a node stays without power before it counts as off. */
+export const DISCHARGE_MS = 5000;
 
 export interface Folders {
   readonly stateDir: string;
@@ -74,6 +76,8 @@ export function defaultConfig(around: Surroundings): Config {
     runDir: around.folders.runDir,
     collectors: {},
     reach: [],
+    switches: [],
+    nodes: [],
     judgement: NO_JUDGEMENT,
     seriesMax: 50_000,
   };

@@ -15,6 +15,7 @@ import {
   type Surroundings,
 } from './defaults.ts';
 import type { Place, Reading } from './document.ts';
+import { nodeOf, switchOf } from './power.ts';
 import { fileProblem, inOrder, type Path, type Problem, pathText } from './problems.ts';
 import type { Finding } from './schema.ts';
 import { readText } from './text.ts';
@@ -156,6 +157,8 @@ function build(raw: RawConfig, flags: ConfigFlags, around: Surroundings): Config
     runDir: resolve(merged.run ?? base.runDir),
     collectors: collectorsOf(raw),
     reach: (raw.reach ?? []).map(targetOf),
+    switches: Object.entries(raw.switches ?? {}).map(switchOf),
+    nodes: Object.entries(raw.nodes ?? {}).map(nodeOf),
     judgement: {
       groups: raw.groups ?? judgement.groups,
       needs: raw.needs ?? judgement.needs,

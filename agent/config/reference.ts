@@ -87,6 +87,7 @@ function keyLines(schema: Schema, root: Schema, depth: number): readonly string[
   if (typeof any === 'object') {
     lines.push(`${'  '.repeat(depth)}- any name (${sortOf(any, root)}): ${any.description ?? ''}`);
     for (const branch of any.anyOf ?? []) lines.push(...keyLines(branch, root, depth + 1));
+    lines.push(...keyLines(any, root, depth + 1));
   }
   return lines;
 }

@@ -8,7 +8,9 @@ import { type SnmpEvent, startExchange } from '../../fencing/exchange.ts';
 import type { LineProfile, Profile, SnmpProfile } from '../../fencing/profile.ts';
 import { allUnknown, type SwitchReply, type SwitchRequest } from '../../fencing/reply.ts';
 import { next } from '../../fencing/snmp-exchange.ts';
+import { comesAfter } from '../../fencing/snmp-names.ts';
 import { type LineEvent, type Login, startTalk } from '../../fencing/talk.ts';
+import { below } from '../../fencing/template.ts';
 import { type Ms, ms } from '../../rules/model.ts';
 import { monotonicNow } from '../ports/clock.ts';
 import type { LinePort } from '../ports/line.ts';
@@ -20,6 +22,8 @@ export interface SwitchDevice {
   /** Always answers, within the deadline and a moment; orders to one device follow each other. */
   readonly perform: (request: SwitchRequest, deadlineMs?: number) => Promise<SwitchReply>;
   readonly close: () => Promise<void>;
+  /** Ids of the outlets that the device itself lists, where it can. */
+  readonly outlets?: () => Promise<readonly string[]>;
 }
 
 /** What was said and heard, secrets masked: to settle a dispute about "was it off". */
@@ -87,6 +91,34 @@ function shownEvent(event: SnmpEvent): string {
     .join(' ');
 }
 
+/** Rows of the state column; more are not listed. */
+const ROWS_MAX = 512;
+const ROW_MS = 1000;
+
+async function instances(
+  port: SnmpPort,
+  { table, index }: SnmpProfile,
+): Promise<readonly string[]> {
+  const column = table.state.oid;
+  if (column.includes('{') || table.state.list !== undefined) {
+    const { first = 1, last = 1 } = index.parts.at(-1) ?? {};
+    const heads = index.parts.slice(0, -1).map((part) => part.first);
+    const count = Math.min(last - first + 1, 16);
+    return Array.from({ length: count }, (_, at) => [...heads, first + at].join('.'));
+  }
+  const found: string[] = [];
+  let at = column;
+  while (found.length < ROWS_MAX) {
+    const event = await port.next([at], ROW_MS);
+    const [bind] = event.kind === 'binds' ? event.binds : [];
+    if (bind === undefined || bind.kind === 'missing' || !comesAfter(bind.oid, at)) break;
+    if (!below(bind.oid, column)) break;
+    found.push(bind.oid.slice(column.length + 1));
+    at = bind.oid;
+  }
+  return found;
+}
+
 /** A switch behind an SNMP port. */
 export function snmpSwitch(
   name: string,
@@ -124,10 +156,11 @@ export function snmpSwitch(
       }
     }
   };
-  return inTurn(name, profile.timing.deadlineMs, perform, () => {
+  const turns = inTurn(name, profile.timing.deadlineMs, perform, () => {
     port.close();
     return Promise.resolve();
   });
+  return { ...turns, outlets: () => instances(port, profile.device) };
 }
 
 /** A switch at the end of a line. */
