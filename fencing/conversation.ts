@@ -204,7 +204,9 @@ function decide(talk: Talk, now: Ms): LineTurn {
     if (blocked !== undefined) {
       return finish({ ...talk, denied: blocked.blocked }, now);
     }
-    return order(talk, 0, now);
+    // Once more, and late: an order may begin the device's own delay anew.
+    const repeatAt = (now + (talk.deadlineAt - now) / 2) as Ms;
+    return order({ ...talk, repeatAt }, 0, now);
   }
   if (denied !== undefined) return finish(talk, now);
   const opposite = want === 'off' ? 'on' : 'off';
@@ -212,8 +214,8 @@ function decide(talk: Talk, now: Ms): LineTurn {
     return order({ ...talk, uncertain: false }, 0, now);
   }
   const standing = looks.some(({ state }) => state === opposite);
-  if (standing && now - orderedAt >= talk.repeatMs) {
-    return order({ ...talk, repeatMs: 2 * talk.repeatMs }, 0, now);
+  if (standing && talk.repeatAt !== undefined && now >= talk.repeatAt) {
+    return order({ ...talk, repeatAt: undefined }, 0, now);
   }
   const { pollMs, pollMostMs } = talk.profile.timing;
   const ms = Math.max(pollMs, Math.min(pollMostMs, (now - orderedAt) / 50));

@@ -66,8 +66,8 @@ export interface Exchange {
   readonly orderedAt: Ms | undefined;
   /** An order's answer was lost: it may be sent again. */
   readonly uncertain: boolean;
-  /** After so long without effect the order is sent again; doubles each time. */
-  readonly repeatMs: number;
+  /** Without effect until then the order is sent once more. */
+  readonly repeatAt: Ms | undefined;
   /** The device refused an order for good. */
   readonly denied: string | undefined;
   readonly looks: readonly Look[];
@@ -75,9 +75,6 @@ export interface Exchange {
   readonly provenAt: Ms | undefined;
   readonly trouble: string;
 }
-
-/** First repetition of an order that was accepted and had no effect. */
-export const REPEAT_MS = 5000;
 
 /** Begins. The first command is what `next` gives for the event `start`. */
 export function startExchange(
@@ -103,7 +100,7 @@ export function startExchange(
     orders: [],
     orderedAt: undefined,
     uncertain: false,
-    repeatMs: REPEAT_MS,
+    repeatAt: undefined,
     denied: undefined,
     looks: [],
     provenAt: undefined,

@@ -139,16 +139,17 @@ function unseen(exchange: Exchange, now: Ms): Turn {
   if (orderedAt === undefined) {
     const blocked = looks.find(({ judgement }) => judgement.blocked !== undefined);
     if (blocked !== undefined) return end(exchange, now);
-    return begin(exchange, now);
+    const repeatAt = (now + (exchange.deadlineAt - now) / 2) as Ms;
+    return begin({ ...exchange, repeatAt }, now);
   }
   if (denied !== undefined) return end(exchange, now);
   const standing = looks.some(({ judgement }) => judgement.state === opposite);
   if (uncertain && standing) return begin(exchange, now);
-  // Accepted and without effect: it may have been lost inside the device. Seldom, because an order may
-  // begin the device's own delay anew.
+  // Accepted and without effect: it may have been lost inside the device. Once, and late, because an
+  // order may begin the device's own delay anew.
   const moving = looks.some(({ judgement }) => judgement.moving);
-  if (standing && !moving && now - orderedAt >= exchange.repeatMs) {
-    return begin({ ...exchange, repeatMs: 2 * exchange.repeatMs }, now);
+  if (standing && !moving && exchange.repeatAt !== undefined && now >= exchange.repeatAt) {
+    return begin({ ...exchange, repeatAt: undefined }, now);
   }
   return pause(exchange, pollMs(exchange, now), now);
 }

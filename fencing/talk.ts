@@ -72,15 +72,12 @@ export interface Talk {
   readonly looks: readonly Look[];
   readonly orderedAt: Ms | undefined;
   readonly uncertain: boolean;
-  /** After so long without effect the order is sent again; doubles each time. */
-  readonly repeatMs: number;
+  /** Without effect until then the order is sent once more. */
+  readonly repeatAt: Ms | undefined;
   readonly denied: string | undefined;
   readonly trouble: string;
   readonly reply: SwitchReply | undefined;
 }
-
-/** First repetition of an order that was accepted and had no effect. */
-const REPEAT_MS = 5000;
 
 export interface Login {
   readonly user?: string;
@@ -109,7 +106,7 @@ export function startTalk(
     looks: [],
     orderedAt: undefined,
     uncertain: false,
-    repeatMs: REPEAT_MS,
+    repeatAt: undefined,
     denied: undefined,
     trouble: 'nothing was answered',
     reply: undefined,

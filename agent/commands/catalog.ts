@@ -113,7 +113,7 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     notes: ['All keys are described in schema/nospof.schema.json, which editors understand too.'],
   },
   switch: {
-    about: 'look at power switches, order them, rehearse with fakes of them',
+    about: 'look at power switches and order them',
     operands: [
       { name: 'ACTION', about: 'list, status, on, off, detect or fake' },
       {
@@ -141,7 +141,7 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     ],
     example: 'nospof switch status pdu-a 3',
     notes: [
-      'Exit status of status, on and off: 0 it was seen so; 1 not, or not known. A timeout is not a success.',
+      'Exit status of status, on and off: 0 it was seen so; 1 not so, or not known.',
       'off and on touch power at once, whatever runs there: they ask first, or need --yes.',
     ],
   },
