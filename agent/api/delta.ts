@@ -3,7 +3,7 @@
  * place by place, which costs microseconds for a thousand components; the rules share whatever did not
  * change. Nothing is lost by waiting: the union of changed places is kept until it is taken.
  */
-import type { Advice, Picture, Sample, Vitals } from '../../rules/model.ts';
+import type { Advice, Picture, Sample, Sight, Vitals } from '../../rules/model.ts';
 import type { ArrayDelta, Feed } from './messages.ts';
 
 /** Changed places of one array since the last take. */
@@ -16,6 +16,8 @@ interface Places<T> {
 export interface DeltaTracker {
   /** Takes in the newest picture; true when a health, a standing or a sight changed. */
   readonly note: (picture: Picture, vitals: Vitals, samples: readonly Sample[]) => boolean;
+  /** Something else changed since the last take than when sources were read and how long that took. */
+  readonly isNews: () => boolean;
   /** All changes since the last take; undefined before the first picture. */
   readonly take: () => Feed | undefined;
   /** Forgets what was taken: the next take holds everything (the child is a new one). */
@@ -65,6 +67,18 @@ function allChanged<T>(changes: Places<T>): void {
   changes.lengthChanged = true;
 }
 
+/** Read again, with nothing else to tell. */
+function saysSame(a: Sight | undefined, b: Sight): boolean {
+  return (
+    a === b ||
+    (a !== undefined &&
+      a.state === b.state &&
+      a.why === b.why &&
+      a.failures === b.failures &&
+      a.readings === b.readings)
+  );
+}
+
 export function openDeltas(samplesMax: number): DeltaTracker {
   const components = places<Picture['components'][number]>();
   const groups = places<Picture['groups'][number]>();
@@ -75,6 +89,8 @@ export function openDeltas(samplesMax: number): DeltaTracker {
   let samples: Sample[] = [];
   let samplesDropped = 0;
   let urgentSince = false;
+  let sightNews = false;
+  let readyNews = false;
 
   const note: DeltaTracker['note'] = (picture, vitals, more) => {
     const room = Math.max(0, samplesMax - samples.length);
@@ -83,12 +99,15 @@ export function openDeltas(samplesMax: number): DeltaTracker {
     if (picture.advice !== advice) adviceChanged = true;
     advice = picture.advice;
     const first = newest === undefined;
-    newest = { picture, vitals };
+    const sightsBefore = sights.items;
     const changes = [
       notePlaces(components, picture.components, (a, b) => a.health !== b.health),
       notePlaces(groups, picture.groups, (a, b) => a.standing !== b.standing),
       notePlaces(sights, picture.sights, (a, b) => a.state !== b.state),
     ];
+    readyNews ||= vitals.readyAt !== newest?.vitals.readyAt;
+    sightNews ||= picture.sights.some((sight, place) => !saysSame(sightsBefore[place], sight));
+    newest = { picture, vitals };
     const urgent = first || changes.includes(true);
     urgentSince ||= urgent;
     return urgent;
@@ -116,6 +135,8 @@ export function openDeltas(samplesMax: number): DeltaTracker {
     };
     adviceChanged = false;
     urgentSince = false;
+    sightNews = false;
+    readyNews = false;
     samples = [];
     return feed;
   };
@@ -128,7 +149,14 @@ export function openDeltas(samplesMax: number): DeltaTracker {
     urgentSince = true;
   };
 
-  return { note, take, restart };
+  const isNews = (): boolean =>
+    urgentSince ||
+    sightNews ||
+    readyNews ||
+    adviceChanged ||
+    [components, groups].some(({ changed, lengthChanged }) => lengthChanged || changed.size > 0);
+
+  return { note, isNews, take, restart };
 }
 
 function patched<T>(old: readonly T[], delta: ArrayDelta<T> | undefined): readonly T[] {
