@@ -62,6 +62,10 @@ function takePlaces<T>(changes: Places<T>): ArrayDelta<T> | undefined {
   return { length: changes.items.length, at, items };
 }
 
+function hasChanged({ changed, lengthChanged }: Places<unknown>): boolean {
+  return lengthChanged || changed.size > 0;
+}
+
 function allChanged<T>(changes: Places<T>): void {
   for (const index of changes.items.keys()) changes.changed.add(index);
   changes.lengthChanged = true;
@@ -89,8 +93,8 @@ export function openDeltas(samplesMax: number): DeltaTracker {
   let samples: Sample[] = [];
   let samplesDropped = 0;
   let urgentSince = false;
-  let sightNews = false;
-  let readyNews = false;
+  /** Of sights and readiness; the rest shows by its changed places. */
+  let toldNews = false;
 
   const note: DeltaTracker['note'] = (picture, vitals, more) => {
     const room = Math.max(0, samplesMax - samples.length);
@@ -105,8 +109,9 @@ export function openDeltas(samplesMax: number): DeltaTracker {
       notePlaces(groups, picture.groups, (a, b) => a.standing !== b.standing),
       notePlaces(sights, picture.sights, (a, b) => a.state !== b.state),
     ];
-    readyNews ||= vitals.readyAt !== newest?.vitals.readyAt;
-    sightNews ||= picture.sights.some((sight, place) => !saysSame(sightsBefore[place], sight));
+    toldNews ||=
+      vitals.readyAt !== newest?.vitals.readyAt ||
+      picture.sights.some((sight, place) => !saysSame(sightsBefore[place], sight));
     newest = { picture, vitals };
     const urgent = first || changes.includes(true);
     urgentSince ||= urgent;
@@ -135,8 +140,7 @@ export function openDeltas(samplesMax: number): DeltaTracker {
     };
     adviceChanged = false;
     urgentSince = false;
-    sightNews = false;
-    readyNews = false;
+    toldNews = false;
     samples = [];
     return feed;
   };
@@ -150,11 +154,7 @@ export function openDeltas(samplesMax: number): DeltaTracker {
   };
 
   const isNews = (): boolean =>
-    urgentSince ||
-    sightNews ||
-    readyNews ||
-    adviceChanged ||
-    [components, groups].some(({ changed, lengthChanged }) => lengthChanged || changed.size > 0);
+    urgentSince || toldNews || adviceChanged || hasChanged(components) || hasChanged(groups);
 
   return { note, isNews, take, restart };
 }
