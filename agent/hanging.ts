@@ -3,10 +3,16 @@
  * them all, because a run costs a message each way, and that is more than ten reads. It decides only what
  * goes into a run; who hangs is the reader's to find out.
  */
-import type { Entry, Source } from '../collectors/lib/collector.ts';
-import type { Found, Listing, Matched } from './listing.ts';
+import type { Entry, Read, Source } from '../collectors/lib/collector.ts';
+import { type Found, type Listing, type Matched, openListing } from './listing.ts';
+import { type Context, type Frame, isRead, type Part } from './part.ts';
+import { monotonicMs } from './ports/clock.ts';
 import { SELDOM_MS } from './ports/files.ts';
+import { exists } from './ports/glob.ts';
 import type { HangFile, HangReader } from './reader/reader.ts';
+
+/** What stands still, may hang and could not be read is tried again after this long. */
+const STILL_AGAIN_MS = 10_000;
 
 export interface HangingFiles {
   /** The files of one listing, in place of those it gave before. */
@@ -86,4 +92,64 @@ export function openHanging(
     };
   };
   return { moving: open(everyMs >= SELDOM_MS), still: open(true) };
+}
+
+/** Files read in a child. A plain path that is not there needs none. */
+export function hangingPart(
+  { roots }: Context,
+  read: Extract<Read, { kind: 'file' }>,
+  { firstMs }: Frame,
+  hanging: HangingFiles,
+): Part {
+  const listing = openListing(roots, read.root, read.glob, firstMs);
+  const plain = !read.glob.includes('*');
+  let matches: readonly Matched[] = [];
+  let missing: ReadonlySet<string> = new Set();
+  /** When those that stand still are read again. */
+  let nextMs = Number.NEGATIVE_INFINITY;
+
+  /** Hands the matches that are there to the reader; true when others are missing than before. */
+  function regrouped(): boolean {
+    const before = missing;
+    // What a `*` matched was there a moment ago; only a plain path matches without being there.
+    const gone = plain ? matches.filter(({ path }) => !exists(path)) : [];
+    missing = new Set(gone.map(({ key }) => key));
+    hanging.set(
+      listing,
+      missing.size === 0 ? matches : matches.filter(({ key }) => !missing.has(key)),
+    );
+    return before.size !== missing.size || [...missing].some((key) => !before.has(key));
+  }
+
+  function isAllRead(): boolean {
+    return matches.every(({ key, path }) => missing.has(key) || isRead(hanging.entry(path)));
+  }
+
+  return {
+    list: (folders, found) => {
+      const due = listing.due(folders);
+      if (due !== undefined) {
+        const { length } = matches;
+        ({ matches } = due);
+        if (due.changed || matches.length !== length) found.anew = true;
+        nextMs = Number.NEGATIVE_INFINITY;
+      }
+      if ((due !== undefined || plain) && regrouped()) found.anew = true;
+    },
+    refresh: async (found) => {
+      if (!read.still) return hanging.read(found);
+      if (monotonicMs() < nextMs) return;
+      await hanging.read(found);
+      nextMs = isAllRead() ? Number.POSITIVE_INFINITY : monotonicMs() + STILL_AGAIN_MS;
+    },
+    fill: (entries) => {
+      for (const [key, entry] of listing.failed()) entries.set(key, entry);
+      for (const { key, path } of matches) {
+        const entry = missing.has(key) ? { errno: 'ENOENT' } : hanging.entry(path);
+        if (entry !== undefined) entries.set(key, entry);
+      }
+    },
+    relist: listing.relist,
+    dropped: listing.dropped,
+  };
 }

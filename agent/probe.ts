@@ -3,17 +3,17 @@
  * every read ends; it knows nothing of what the text means. Every failure becomes an entry, and a source
  * whose texts are what they were gets the very snapshot it had.
  */
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Entry, Snapshot, Source } from '../collectors/lib/collector.ts';
 import { SharedSnapshot } from '../collectors/lib/shared-snapshot.ts';
 import type { Roots } from '../rules/config.ts';
 import { type Found, RELIST_MS } from './listing.ts';
-import { type Context, openParts, type Part, SLICE_MS, thrown } from './parts.ts';
-import { monotonicMs } from './ports/clock.ts';
+import type { Context, Part } from './part.ts';
+import { openParts, thrown } from './parts.ts';
 import { KeptFiles } from './ports/files.ts';
 import type { Folders } from './ports/glob.ts';
 import type { ReadPorts } from './ports/port.ts';
 import { HangReader } from './reader/reader.ts';
+import { openSlice } from './slice.ts';
 
 /** Sources begin at different moments with listing their folders each RELIST_MS: shares of it. */
 const RELIST_SPREAD = 0.618;
@@ -54,12 +54,10 @@ interface SourceState {
 /** Lists what is due, a part at a time. Files that may hang are asked for afterwards, in one run. */
 async function list(parts: readonly Part[], found: Found): Promise<void> {
   const folders: Folders = new Map();
-  let sliceMs = monotonicMs();
+  const slice = openSlice();
   for (const part of parts) {
     part.list(folders, found);
-    if (monotonicMs() - sliceMs < SLICE_MS) continue;
-    await yieldToLoop();
-    sliceMs = monotonicMs();
+    if (slice.isOver()) await slice.next();
   }
 }
 

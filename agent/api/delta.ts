@@ -3,7 +3,7 @@
  * place by place, which costs microseconds for a thousand components; the rules share whatever did not
  * change. Nothing is lost by waiting: the union of changed places is kept until it is taken.
  */
-import type { Picture, Sample, Vitals } from '../../rules/model.ts';
+import type { Picture, Sample, Sight, Vitals } from '../../rules/model.ts';
 import type { ArrayDelta, Feed } from './messages.ts';
 
 /** Changed places of one array since the last take. */
@@ -16,6 +16,8 @@ interface Places<T> {
 export interface DeltaTracker {
   /** Takes in the newest picture; true when a health, a standing or a sight changed. */
   readonly note: (picture: Picture, vitals: Vitals, samples: readonly Sample[]) => boolean;
+  /** Something else changed since the last take than when sources were read and how long that took. */
+  readonly isNews: () => boolean;
   /** All changes since the last take; undefined before the first picture. */
   readonly take: () => Feed | undefined;
   /** Forgets what was taken: the next take holds everything (the child is a new one). */
@@ -60,6 +62,10 @@ function takePlaces<T>(changes: Places<T>): ArrayDelta<T> | undefined {
   return { length: changes.items.length, at, items };
 }
 
+function hasChanged({ changed, lengthChanged }: Places<unknown>): boolean {
+  return lengthChanged || changed.size > 0;
+}
+
 function allChanged<T>(changes: Places<T>): void {
   for (const index of changes.items.keys()) changes.changed.add(index);
   changes.lengthChanged = true;
@@ -89,6 +95,18 @@ function present<T extends object>(parts: T): { [K in keyof T]?: NonNullable<T[K
   return Object.fromEntries(kept) as { [K in keyof T]?: NonNullable<T[K]> };
 }
 
+/** Read again, with nothing else to tell. */
+function saysSame(a: Sight | undefined, b: Sight): boolean {
+  return (
+    a === b ||
+    (a !== undefined &&
+      a.state === b.state &&
+      a.why === b.why &&
+      a.failures === b.failures &&
+      a.readings === b.readings)
+  );
+}
+
 export function openDeltas(samplesMax: number): DeltaTracker {
   const components = places<Picture['components'][number]>();
   const groups = places<Picture['groups'][number]>();
@@ -101,6 +119,8 @@ export function openDeltas(samplesMax: number): DeltaTracker {
   let samples: Sample[] = [];
   let samplesDropped = 0;
   let urgentSince = false;
+  /** Of sights and readiness; the rest shows by its changed places. */
+  let toldNews = false;
 
   const note: DeltaTracker['note'] = (picture, vitals, more) => {
     const room = Math.max(0, samplesMax - samples.length);
@@ -108,7 +128,7 @@ export function openDeltas(samplesMax: number): DeltaTracker {
     samplesDropped += Math.max(0, more.length - room);
     noteWhole(advice, picture.advice);
     const first = newest === undefined;
-    newest = { picture, vitals };
+    const sightsBefore = sights.items;
     const changes = [
       notePlaces(components, picture.components, (a, b) => a.health !== b.health),
       notePlaces(groups, picture.groups, (a, b) => a.standing !== b.standing),
@@ -117,6 +137,10 @@ export function openDeltas(samplesMax: number): DeltaTracker {
       notePlaces(services, picture.services, (a, b) => a.state !== b.state),
       noteWhole(maintenance, picture.maintenance),
     ];
+    toldNews ||=
+      vitals.readyAt !== newest?.vitals.readyAt ||
+      picture.sights.some((sight, place) => !saysSame(sightsBefore[place], sight));
+    newest = { picture, vitals };
     const urgent = first || changes.includes(true);
     urgentSince ||= urgent;
     return urgent;
@@ -136,6 +160,7 @@ export function openDeltas(samplesMax: number): DeltaTracker {
     const { picture, vitals } = newest;
     const said = { at: picture.at, urgent: urgentSince, vitals, samples, samplesDropped };
     urgentSince = false;
+    toldNews = false;
     samples = [];
     return { kind: 'feed', ...present(changes), ...said };
   };
@@ -147,7 +172,14 @@ export function openDeltas(samplesMax: number): DeltaTracker {
     urgentSince = true;
   };
 
-  return { note, take, restart };
+  const isNews = (): boolean =>
+    urgentSince ||
+    toldNews ||
+    advice.changed ||
+    maintenance.changed ||
+    [components, groups, alarms, services].some((each) => hasChanged<unknown>(each));
+
+  return { note, isNews, take, restart };
 }
 
 function patched<T>(old: readonly T[], delta: ArrayDelta<T> | undefined): readonly T[] {

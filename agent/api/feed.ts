@@ -38,6 +38,12 @@ export interface Api {
   readonly close: () => Promise<void>;
 }
 
+/**
+ * When sources were read and nothing else changed, the child is fed after this share of the silence that
+ * it takes for the end of the agent.
+ */
+const QUIET_SHARE = 0.4;
+
 /** The end of the child's last words, for the trouble report. */
 const STDERR_LENGTH_MAX = 2_000;
 
@@ -71,6 +77,7 @@ class Feeder implements Api {
   /** When the oldest news not yet fed came. */
   #newsAt = 0;
   #feedTimer: NodeJS.Timeout | undefined;
+  #feedAt = 0;
   #ackTimer: NodeJS.Timeout | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #restartMs: number;
@@ -173,14 +180,22 @@ class Feeder implements Api {
     const child = this.#child;
     if (!this.#dirty || child === undefined || !child.listening) return;
     if (child.feedSentAt !== undefined || this.#closing !== undefined) return;
-    const waitMs = this.#urgent ? 0 : this.#newsAt + this.#limits.gatherMs - performance.now();
+    const { gatherMs, oldAfterMs } = this.#limits;
+    const patienceMs = this.#deltas.isNews() ? gatherMs : oldAfterMs * QUIET_SHARE;
+    const feedAt = this.#urgent ? 0 : this.#newsAt + patienceMs;
+    const waitMs = feedAt - performance.now();
     if (waitMs > 0) {
-      this.#feedTimer ??= setTimeout(() => {
+      if (this.#feedTimer !== undefined && this.#feedAt <= feedAt) return;
+      clearTimeout(this.#feedTimer);
+      this.#feedAt = feedAt;
+      this.#feedTimer = setTimeout(() => {
         this.#feedTimer = undefined;
         this.#feed();
       }, waitMs);
       return;
     }
+    clearTimeout(this.#feedTimer);
+    this.#feedTimer = undefined;
     const feed = this.#deltas.take();
     if (feed === undefined) return;
     this.#dirty = false;

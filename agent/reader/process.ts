@@ -36,7 +36,7 @@ const CHILD: string = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? 'child.ts' : 'child.js', import.meta.url),
 );
 /** A reader holds little: small heap, no helper threads of V8. */
-const NODE_ARGS = ['--max-old-space-size=48', '--max-semi-space-size=1', '--v8-pool-size=0'];
+const NODE_ARGS = ['--max-old-space-size=48', '--max-semi-space-size=1', '--single-threaded'];
 
 /** How a run ended. `index` is the file the child was at, when it was at one. */
 export type End =
