@@ -67,9 +67,14 @@ export function targetOf(order: Order): string {
   }
 }
 
-function isBusy({ draft, deed }: Question): boolean {
+/** Something is being done to the same thing, or for an alarm of this name that came and went. */
+function isBusy({ draft, deed, alarm }: Question): boolean {
+  if (isNotice(deed)) return false;
   const target = targetOf(deed);
-  return target !== '' && draft.actions.some((action) => targetOf(action.order) === target);
+  return draft.actions.some(({ order, because }) => {
+    const own = because.alarm === alarm.id && order.kind !== 'notify' && order.kind !== 'undo';
+    return own || targetOf(order) === target;
+  });
 }
 
 function isLatched({ draft, deed }: Question): boolean {

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { Script } from 'node:vm';
 import t from 'tap';
 import { foreignPage, hostAllowed, SECURITY_HEADERS } from '../agent/api/guard.ts';
-import { escapeHtml, pageHtml, pageSections, pageTitle } from '../exporters/status/page.ts';
+import { pageHtml, pageSections, pageTitle } from '../exporters/status/page.ts';
 import { PAGE_SCRIPT } from '../exporters/status/page-script.ts';
+import { escapeHtml } from '../exporters/status/plain-html.ts';
 import { viewOf } from '../exporters/status/view.ts';
 import type { Picture } from '../rules/model.ts';
 import {

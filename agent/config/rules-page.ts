@@ -104,7 +104,7 @@ Guards, in the order in which they are asked; the first that says no makes a ref
 | self-late | the agent itself was late by 1 s or more in the last 10 s | waits; people are told all the same |
 | storm | 20 remedies were ordered within a minute | waits; people are told all the same |
 | budget | this rung was used up for this alarm | next rung, or waits |
-| busy | something is being done to the same thing | waits |
+| busy | something is being done to the same thing, or for the same alarm | waits |
 
 ## Keys of a rule
 

@@ -92,7 +92,7 @@ const COLLECTOR_SUCCESS = gauge(
 const ADVICE = gauge('nospof_advice', 'A weakness of the design that no fault shows.');
 
 /** `labels` is a label text, here and in `one`. */
-function stateSet(
+export function stateSet(
   family: Family,
   labels: string,
   name: string,
@@ -105,7 +105,7 @@ function stateSet(
   return { family, text: lines.join(''), series: states.length };
 }
 
-function one(family: Family, labels: string, value: number): Lines {
+export function one(family: Family, labels: string, value: number): Lines {
   return { family, text: sample(family.metric, labels, value), series: 1 };
 }
 

@@ -4,6 +4,7 @@
  * cost of a scrape follows what changed, not what there is, and nothing is ever read for it.
  */
 import type { Picture } from '../../rules/model.ts';
+import { alarmCountLines, alarmLines, maintenanceLines } from './alarm-lines.ts';
 import {
   adviceLines,
   componentLines,
@@ -92,9 +93,19 @@ function put(store: Store, owner: string, all: readonly Lines[], seriesMax: numb
   store.owned.set(owner, { lines: after, dropped });
 }
 
-type Shown = Pick<Picture, 'components' | 'groups' | 'sights' | 'advice'>;
+type Shown = Pick<
+  Picture,
+  'components' | 'groups' | 'sights' | 'advice' | 'alarms' | 'maintenance'
+>;
 
-const NOTHING_SHOWN: Shown = { components: [], groups: [], sights: [], advice: [] };
+const NOTHING_SHOWN: Shown = {
+  components: [],
+  groups: [],
+  sights: [],
+  advice: [],
+  alarms: [],
+  maintenance: [],
+};
 
 /** Same things in the same places, so that changes can be taken one by one. */
 function alike(
@@ -121,6 +132,24 @@ export function createRenderer(limits: { readonly seriesMax: number }): MetricsR
     }
   }
 
+  /** Alarms come and go one by one: those that went take their series along. */
+  function putAlarms({ alarms, maintenance }: Picture, wallOffsetMs: number): void {
+    if (alarms !== shown.alarms) {
+      put(store, 'alarm counts', alarmCountLines(alarms), seriesMax);
+      const before = new Map(shown.alarms.map((alarm) => [alarm.id, alarm]));
+      for (const alarm of alarms) {
+        if (before.get(alarm.id) !== alarm) {
+          put(store, `alarm ${alarm.id}`, alarmLines(alarm, wallOffsetMs), seriesMax);
+        }
+        before.delete(alarm.id);
+      }
+      for (const id of before.keys()) put(store, `alarm ${id}`, [], seriesMax);
+    }
+    if (maintenance !== shown.maintenance) {
+      put(store, 'maintenance', maintenanceLines(maintenance, wallOffsetMs), seriesMax);
+    }
+  }
+
   function putAll(picture: Picture, wallOffsetMs: number): void {
     // What says whether anything can be trusted comes first, in case series run short.
     for (const [place, sight] of picture.sights.entries()) {
@@ -128,6 +157,7 @@ export function createRenderer(limits: { readonly seriesMax: number }): MetricsR
         put(store, `sight ${sight.id}`, sightLines(sight, wallOffsetMs), seriesMax);
       }
     }
+    putAlarms(picture, wallOffsetMs);
     if (picture.advice !== shown.advice) putAdvice(picture);
     for (const [place, group] of picture.groups.entries()) {
       if (group !== shown.groups[place]) {

@@ -4,14 +4,17 @@
  * is escaped here; symbols always stand beside their words.
  */
 import type { Health, Sight, Standing } from '../../rules/model.ts';
+import { alarmsSection } from './page-alarms.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
+import { escapeHtml } from './plain-html.ts';
 import type { ComponentLine, GroupLine, SightLine, View } from './view.ts';
 
 export type SectionName =
   | 'old'
   | 'headline'
   | 'asof'
+  | 'alarms'
   | 'groups'
   | 'troubled'
   | 'sights'
@@ -20,33 +23,10 @@ export type SectionName =
   | 'about';
 export type Sections = Readonly<Record<SectionName, string>>;
 
-/** Characters of one foreign text that are shown; a name of 4 KB must not bury the others. */
-const TEXT_LENGTH_MAX = 300;
 /** Members shown on a card; ones in trouble beyond it are shown all the same. */
 const MEMBERS_SHOWN_MAX = 8;
 /** Without a script the page reloads itself this often. */
 const RELOAD_SECONDS = 10;
-/** What could end a text, start a tag, or reorder and hide what stands beside it. */
-const UNSAFE = /[&<>"'`=\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-  '`': '&#96;',
-  '=': '&#61;',
-  '\n': ' ',
-  '\r': ' ',
-  '\t': ' ',
-};
-
-/** Foreign text for an element or a quoted attribute; what cannot be seen is shown as U+FFFD. */
-export function escapeHtml(text: string): string {
-  const cut = text.length > TEXT_LENGTH_MAX ? `${text.slice(0, TEXT_LENGTH_MAX)}…` : text;
-  return cut.replace(UNSAFE, (char) => ENTITIES[char] ?? '\ufffd');
-}
-
 const STANDING_SYMBOLS: Readonly<Record<Standing, string>> = {
   lost: '✖ LOST',
   exposed: '▲ EXPOSED',
@@ -181,6 +161,7 @@ export function pageSections(view: View): Sections {
     old: oldSection(view),
     headline: `<div class="${worst}"><h1>${symbol} ${escapeHtml(first)}${others}</h1>${why}</div>`,
     asof: `<strong>${escapeHtml(view.node)}</strong> as of ${escapeHtml(view.time)}`,
+    alarms: alarmsSection(view.alarms, view.services, view.leases),
     groups: groupsSection(view),
     troubled: rows('Not ok, in no group', '', view.troubled.map(componentItem)),
     sights: [
@@ -218,6 +199,7 @@ export function pageHtml(view: View): string {
 <div id="old" role="alert">${parts.old}</div><div id="lost" role="alert"></div>
 <div id="world"><header id="headline" aria-live="polite">${parts.headline}</header>
 <main><div id="asof">${parts.asof}</div>
+<section id="alarms" aria-label="Alarms and services">${parts.alarms}</section>
 <section id="groups" aria-label="Groups">${parts.groups}</section>
 <section id="troubled" aria-label="Not ok, in no group">${parts.troubled}</section>
 <section id="sights" aria-label="Sight">${parts.sights}</section>

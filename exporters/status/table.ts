@@ -5,6 +5,8 @@
  */
 import type { Health, Standing } from '../../rules/model.ts';
 import { fit, pad, wrap } from './plain.ts';
+import { alarmBlock, leaseBlock, serviceBlock } from './table-alarms.ts';
+import type { Block, Tint } from './table-block.ts';
 import type { ComponentLine, GroupLine, SightLine, View } from './view.ts';
 import { count } from './words.ts';
 
@@ -26,7 +28,6 @@ const HEADLINE_LINES_MAX = 3;
 /** Members in trouble shown below their group; more are counted. */
 const MEMBERS_SHOWN_MAX = 4;
 
-type Tint = 'bad' | 'warn' | 'doubt' | 'good' | 'plain' | 'head';
 const TINTS: Readonly<Record<Tint, string>> = {
   bad: '\u001b[1;31m',
   warn: '\u001b[1;33m',
@@ -36,12 +37,6 @@ const TINTS: Readonly<Record<Tint, string>> = {
   plain: '',
 };
 const TINT_END = '\u001b[0m';
-
-/** One thing that is shown or left out as a whole; `heads` count as no thing. */
-interface Block {
-  readonly head: boolean;
-  readonly lines: readonly { readonly tint: Tint; readonly state: string; readonly text: string }[];
-}
 
 const STANDING_STATES: Readonly<Record<Standing, { tint: Tint; state: string }>> = {
   lost: { tint: 'bad', state: 'XX LOST' },
@@ -157,6 +152,12 @@ function blocksOf(view: View, columns: number): readonly Block[] {
   const component = (line: ComponentLine): Block => componentBlock(line, nameColumns);
   const sight = (line: SightLine): Block => sightBlock(line, nameColumns);
   return [
+    ...section('MAINTENANCE', view.leases.map(leaseBlock)),
+    ...section('ALARMS', view.alarms.map(alarmBlock)),
+    ...section(
+      'SERVICES',
+      view.services.map((line) => serviceBlock(line, nameColumns)),
+    ),
     ...section(
       'GROUPS WITHOUT REDUNDANCY',
       groupBlocks(({ standing }) => standing !== 'redundant'),

@@ -14,6 +14,14 @@ import type {
   Standing,
   Vitals,
 } from '../../rules/model.ts';
+import {
+  type AlarmLine,
+  alarmLinesOf,
+  type LeaseLine,
+  leaseLinesOf,
+  type ServiceLine,
+  serviceLinesOf,
+} from './alarms.ts';
 import { type Counts, cannotSee, headlineText, standingCounts, whyText } from './headline.ts';
 import { type ComponentIndex, countText, marginText, shareText } from './margin.ts';
 import { byHealth, bySight, byStanding, detailText, durationText, timeText } from './words.ts';
@@ -78,6 +86,11 @@ export interface View {
   /** How long ago its source last spoke, when that is too long: then all of this is old. */
   readonly old: string | undefined;
   readonly counts: Counts;
+  /** What is urgent and not explained first. */
+  readonly alarms: readonly AlarmLine[];
+  /** Those in trouble first. */
+  readonly services: readonly ServiceLine[];
+  readonly leases: readonly LeaseLine[];
   readonly groups: readonly GroupLine[];
   /** Components in no group that are not ok; unproven ones are apart. */
   readonly troubled: readonly ComponentLine[];
@@ -197,6 +210,9 @@ export function viewOf(picture: Picture, vitals: Vitals, oldMs?: number): View {
     why: whyText(picture),
     old: oldMs === undefined ? undefined : durationText(oldMs),
     counts: standingCounts(picture.groups),
+    alarms: alarmLinesOf(picture),
+    services: serviceLinesOf(picture),
+    leases: leaseLinesOf(picture, vitals.wallOffsetMs),
     groups: namedApart(picture.groups.map((group) => groupLine(group, index, lines, at))).toSorted(
       byStanding,
     ),
