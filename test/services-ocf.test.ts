@@ -60,12 +60,14 @@ t.test("Debian's Dummy: started, lost, started again, stopped", async (t) => {
 });
 
 /**
- * A PID namespace whose init reaps at once: the agent `anything` takes a zombie for a process, and where
- * the tests run as a guest nobody may reap orphans for a while.
+ * A namespace whose init reaps at once, for `anything` takes a zombie for a process, and where the tests
+ * run as a guest nobody may reap orphans for a while. It starts by a login shell: root's own profile, which
+ * may take its time, is out of sight.
  */
 const REAPED = [
-  ...['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', '--'],
-  ...['bash', '-c', '"$@" & wait $!', 'bash'],
+  ...['unshare', '--pid', '--mount', '--fork', '--mount-proc', '--kill-child', '--', 'bash', '-c'],
+  'for f in /root/.profile /root/.bash_profile /root/.bash_login; do [ -e $f ] && mount --bind /dev/null $f; done; "$@" & wait $!',
+  'bash',
 ];
 
 t.test("Debian's anything: the daemon it starts is the service", async (t) => {
@@ -219,6 +221,7 @@ t.test('environment, arguments and depth are those of the standard', async (t) =
     'OCF_RESOURCE_TYPE=Ill',
     'OCF_RESOURCE_PROVIDER=test',
     'OCF_CHECK_LEVEL=0',
+    'OCF_RESKEY_CRM_meta_timeout=5000',
     'OCF_RA_VERSION_MAJOR=1',
     'LC_ALL=C',
   ]) {

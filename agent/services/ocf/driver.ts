@@ -109,7 +109,7 @@ class OcfDriver implements Driver {
     const run = this.#run;
     this.#run = undefined;
     this.#count += 1;
-    const id = run?.id ?? `${Math.round(performance.now())}-${this.#count}`;
+    const id = run?.id ?? `${process.pid}-${Math.round(performance.now())}-${this.#count}`;
     const afterStartMs = run === undefined ? 0 : Math.round(performance.now() - run.sinceMs);
     this.#end = { run: id, how, value, afterStartMs, lastLine };
     return this.#end;

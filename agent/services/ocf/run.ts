@@ -59,7 +59,8 @@ function environment(call: AgentCall): Record<string, string> {
     OCF_RESOURCE_TYPE: call.place.type,
     OCF_RESOURCE_PROVIDER: call.place.provider,
     OCF_CHECK_LEVEL: String(call.level),
-    OCF_RESKEY_CRM_meta_timeout: String(call.deadlineMs),
+    // Agents calculate with it in whole numbers.
+    OCF_RESKEY_CRM_meta_timeout: String(Math.floor(call.deadlineMs)),
     OCF_EXIT_REASON_PREFIX: 'ocf-exit-reason:',
     HA_LOGD: 'no',
     HA_LOGFACILITY: 'none',
