@@ -20,6 +20,7 @@ interface CommandFile {
 const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   run: () => import('./commands/run.ts'),
   status: () => import('./commands/status.ts'),
+  service: () => import('./commands/service.ts'),
   replay: () => import('./commands/replay.ts'),
   capture: () => import('./commands/capture.ts'),
   check: () => import('./commands/check.ts'),

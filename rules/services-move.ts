@@ -119,7 +119,11 @@ function start(bench: Bench, service: Service, counted: boolean): Service {
 /** A start is owed: after its delay, and once nothing of the last run is left. */
 function startOwed(bench: Bench, service: Service, seen: ServiceSeen, dueAt: number): Service {
   const { draft } = bench;
-  if (seen.kind === 'hanging') return move(bench, service, 'kill', seen.why);
+  if (seen.kind === 'hanging') {
+    // Others end by force what does not stop; a process is ours to kill.
+    const how = service.spec.driver.kind === 'process' ? 'kill' : 'stop';
+    return move(bench, service, how, seen.why);
+  }
   const left = seen.kind === 'running' || (seen.kind === 'failed' && seen.remains === true);
   if (left) return move(bench, service, 'stop', 'to be started anew');
   if (dueAt > draft.now) {

@@ -177,7 +177,7 @@ export function openDeltas(samplesMax: number): DeltaTracker {
     toldNews ||
     advice.changed ||
     maintenance.changed ||
-    [components, groups, alarms, services].some((each) => hasChanged<unknown>(each));
+    [components, groups, alarms, services].some((each) => hasChanged(each));
 
   return { note, isNews, take, restart };
 }

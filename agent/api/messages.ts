@@ -46,10 +46,17 @@ export const API_LIMITS: ApiLimits = {
 };
 
 /** An operator's order to the agent; only the unix socket takes them. */
-export interface ApiCommand {
-  readonly verb: 'forget';
-  readonly component: string;
-}
+export type ApiCommand =
+  | { readonly verb: 'forget'; readonly component: string }
+  | {
+      readonly verb: 'service';
+      readonly deed: ServiceDeed;
+      /** Its name or identity. */
+      readonly service: string;
+    };
+
+export const SERVICE_DEEDS = ['start', 'stop', 'restart', 'clear'] as const;
+export type ServiceDeed = (typeof SERVICE_DEEDS)[number];
 
 /** What the child needs to know before it listens. */
 export interface ChildSettings {

@@ -10,7 +10,7 @@ import { viewOf } from '../../exporters/status/view.ts';
 import { durationText } from '../../exporters/status/words.ts';
 import { limitConnections } from './connections.ts';
 import { foreignPage, hostAllowed, SECURITY_HEADERS } from './guard.ts';
-import type { ApiCommand } from './messages.ts';
+import { type ApiCommand, SERVICE_DEEDS, type ServiceDeed } from './messages.ts';
 import type { ApiState, Known, MetricsSource } from './state.ts';
 import { type Stream, VIEWERS_MAX } from './stream.ts';
 
@@ -39,7 +39,10 @@ const PATHS: readonly string[] = [
   'GET /readyz         200 once every source was read',
   'GET /api/v1/world   everything, as JSON',
 ];
-const COMMAND_PATHS: readonly string[] = ['POST /api/v1/forget {"component": "..."}'];
+const COMMAND_PATHS: readonly string[] = [
+  'POST /api/v1/forget {"component": "..."}',
+  'POST /api/v1/service {"deed": "start|stop|restart|clear", "service": "..."}',
+];
 
 /** Hands a command to the agent; rejects with what to tell the operator. */
 export type Commander = (command: ApiCommand) => Promise<string>;
@@ -163,19 +166,42 @@ const FORGET_SCHEMA = {
   },
 } as const;
 
+const SERVICE_SCHEMA = {
+  body: {
+    type: 'object',
+    required: ['deed', 'service'],
+    additionalProperties: false,
+    properties: {
+      deed: { enum: SERVICE_DEEDS },
+      service: { type: 'string', minLength: 1, maxLength: COMPONENT_LENGTH_MAX },
+    },
+  },
+} as const;
+
+async function answerCommand(
+  reply: FastifyReply,
+  command: Commander,
+  order: ApiCommand,
+): Promise<FastifyReply> {
+  try {
+    return say(reply, 200, JSON_TYPE, `${safeJson({ answer: await command(order) })}\n`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return say(reply, 409, JSON_TYPE, `${safeJson({ error: why })}\n`);
+  }
+}
+
 function serveCommands(app: FastifyInstance, command: Commander): void {
   app.post<{ Body: { component: string } }>(
     '/api/v1/forget',
     { schema: FORGET_SCHEMA },
-    async (request, reply) => {
-      try {
-        const answer = await command({ verb: 'forget', component: request.body.component });
-        return say(reply, 200, JSON_TYPE, `${safeJson({ answer })}\n`);
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        return say(reply, 409, JSON_TYPE, `${safeJson({ error: why })}\n`);
-      }
-    },
+    async (request, reply) =>
+      answerCommand(reply, command, { verb: 'forget', component: request.body.component }),
+  );
+  app.post<{ Body: { deed: ServiceDeed; service: string } }>(
+    '/api/v1/service',
+    { schema: SERVICE_SCHEMA },
+    async (request, reply) => answerCommand(reply, command, { verb: 'service', ...request.body }),
   );
 }
 

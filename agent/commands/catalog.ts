@@ -28,6 +28,7 @@ export interface CommandInfo {
 export const COMMANDS = [
   'run',
   'status',
+  'service',
   'replay',
   'capture',
   'check',
@@ -78,6 +79,20 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     flags: [{ name: 'watch', about: 'stay, and show changes' }, JSON_FLAG, CONFIG, RUN],
     example: 'nospof status --watch',
     notes: ['Exit status 1: something is exposed, lost or unknown. 2: that cannot be told.'],
+  },
+  service: {
+    about: 'list the services, or start, stop, restart or clear one',
+    operands: [
+      { name: 'DEED', about: 'list (the default), start, stop, restart or clear', optional: true },
+      { name: 'NAME', about: 'the service; not for list', optional: true },
+    ],
+    flags: [JSON_FLAG, CONFIG, RUN],
+    example: 'nospof service clear web',
+    notes: [
+      'start and stop hold until the configuration says otherwise, over restarts of the agent too.',
+      'clear lifts the latch of a service that failed too often; nothing else does.',
+      'Exit status of list 1: one is not as it is wanted.',
+    ],
   },
   replay: {
     about: 'step through a recorded journal again and compare every decision',

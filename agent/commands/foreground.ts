@@ -10,6 +10,8 @@ import { type Agent, lookOnce, startAgent } from '../agent.ts';
 import { type Api, type ApiCommand, openApi } from '../api/feed.ts';
 import { prepareFolders } from '../config/folders.ts';
 import { formatProblems } from '../config/problems.ts';
+import { monotonicNow } from '../ports/clock.ts';
+import { serviceWord } from '../services/word.ts';
 import type { ParsedArgs } from './args.ts';
 import { type Live, openLive } from './live.ts';
 import { complain, complainLines, print } from './print.ts';
@@ -26,13 +28,20 @@ interface Running {
   readonly live: Live;
 }
 
-async function onCommand(agent: Agent, { verb, component }: ApiCommand): Promise<string> {
+async function onCommand(agent: Agent, command: ApiCommand): Promise<string> {
+  const { loop } = agent;
+  if (command.verb === 'service') {
+    const { word, answer } = serviceWord(loop.world(), command);
+    loop.tell({ kind: 'word', at: monotonicNow(), word });
+    return answer;
+  }
+  const { verb, component } = command;
   const id = component as ComponentId;
-  if (!agent.loop.knows(id)) throw new Error(`no component ${component}`);
-  const { health } = agent.loop.world().components.find((one) => one.id === id) ?? {};
+  if (!loop.knows(id)) throw new Error(`no component ${component}`);
+  const { health } = loop.world().components.find((one) => one.id === id) ?? {};
   if (health !== 'absent')
     throw new Error(`${component} is ${health}, only an absent one can be forgotten`);
-  agent.loop.tell({ kind: verb, component: id });
+  loop.tell({ kind: verb, component: id });
   return `${component} is forgotten`;
 }
 

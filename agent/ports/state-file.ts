@@ -68,12 +68,15 @@ export interface StateFileOptions {
   /** What is lost by that. */
   readonly lost: string;
   readonly onTrouble: (why: string) => void;
+  /** Changes within this time are written together. */
+  readonly delayMs?: number;
   /** For tests. */
   readonly retryMs?: number;
 }
 
 export function openStateFile(options: StateFileOptions): StateFile {
-  const { stateDir, name, what, lost, onTrouble, retryMs = RETRY_MS } = options;
+  const { stateDir, name, what, lost, onTrouble } = options;
+  const { delayMs = WRITE_DELAY_MS, retryMs = RETRY_MS } = options;
   let pending: (() => string) | undefined;
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> | undefined;
@@ -118,7 +121,7 @@ export function openStateFile(options: StateFileOptions): StateFile {
   return {
     save: (text) => {
       pending = text;
-      if (writing === undefined) timer ??= setTimeout(start, WRITE_DELAY_MS);
+      if (writing === undefined) timer ??= setTimeout(start, delayMs);
     },
     close: async () => {
       closed = true;

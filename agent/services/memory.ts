@@ -9,6 +9,8 @@ import { decodeServices, encodeServices } from '../../rules/services-memory.ts';
 import { openStateFile, readText } from '../ports/state-file.ts';
 
 const SERVICES_FILE = 'services.json';
+/** A latch that is lost is a service that is tried again: it is written almost at once. */
+const WRITE_DELAY_MS = 20;
 
 export interface ServicesFile {
   /** Takes the services as they are now; writes when what is kept of them differs. */
@@ -44,6 +46,7 @@ export function openServicesFile(
     what: 'what is kept of services',
     lost: 'an agent that starts anew would try latched services again',
     onTrouble,
+    delayMs: WRITE_DELAY_MS,
   });
   let seen: readonly Service[] = [];
   return {

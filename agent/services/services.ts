@@ -7,6 +7,8 @@ import type { MonitorSpec, ServiceId, ServiceSeen, ServiceSpec } from '../../rul
 import type { Input } from '../../rules/world.ts';
 import { monotonicNow } from '../ports/clock.ts';
 import { type Driver, type Move, type OpenDriver, refuted, unsure } from './driver.ts';
+import { ocfDriver } from './ocf/driver.ts';
+import { OCF_ROOT } from './ocf/place.ts';
 import { type KeeperClient, openKeeper } from './process/client.ts';
 import { processDriver } from './process/driver.ts';
 
@@ -14,6 +16,8 @@ type Told = Extract<Input, { kind: 'service' | 'outcome' }>;
 
 export interface ServicesOptions {
   readonly runDir: string;
+  /** Where resource agents are, when not in their usual place. */
+  readonly ocfRoot?: string;
   readonly services: readonly ServiceSpec[];
   readonly tell: (input: Told) => void;
   readonly onTrouble: (why: string) => void;
@@ -93,8 +97,9 @@ class Driven implements Services {
       case 'process':
         this.#keeper ??= openKeeper(runDir, onTrouble);
         return processDriver(this.#keeper);
-      case 'systemd':
       case 'ocf':
+        return ocfDriver(this.#options.ocfRoot ?? OCF_ROOT);
+      case 'systemd':
         throw new Error('not yet');
     }
   }

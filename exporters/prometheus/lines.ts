@@ -8,6 +8,8 @@ import {
   type Component,
   type Group,
   HEALTHS,
+  type Picture,
+  SERVICE_STATES,
   type Sight,
   STANDINGS,
 } from '../../rules/model.ts';
@@ -88,6 +90,16 @@ const COLLECTOR_READINGS = gauge('nospof_collector_readings', 'Components in the
 const COLLECTOR_SUCCESS = gauge(
   'nospof_collector_last_success_timestamp_seconds',
   'When a source was last read well, in Unix time.',
+);
+const SERVICE_STATE = gauge('nospof_service_state', 'State of a service: one of its series is 1.');
+const SERVICE_RESTARTS: Family = {
+  metric: 'nospof_service_restarts_total',
+  type: 'counter',
+  help: 'Starts of a service after a failure.',
+};
+const SERVICE_EXIT = gauge(
+  'nospof_service_last_exit',
+  'Exit status or signal number of the last end of a service, by which of the two it was.',
 );
 const ADVICE = gauge('nospof_advice', 'A weakness of the design that no fault shows.');
 
@@ -187,6 +199,28 @@ export function sightLines(sight: Sight, wallOffsetMs: number): readonly Lines[]
     lines.push(one(COLLECTOR_SUCCESS, labels, (sight.seenAt + wallOffsetMs) / 1000));
   }
   return lines;
+}
+
+type Service = Picture['services'][number];
+
+export function serviceLines(service: Service): readonly Lines[] {
+  const { spec, state, restartsTotal, lastExit } = service;
+  const own = labelText({ service: spec.name });
+  const lines = [
+    stateSet(
+      SERVICE_STATE,
+      `${own},${labelText({ driver: spec.driver.kind })}`,
+      'state',
+      SERVICE_STATES,
+      state,
+    ),
+    one(SERVICE_RESTARTS, own, restartsTotal),
+  ];
+  if (lastExit === undefined) return lines;
+  return [
+    ...lines,
+    one(SERVICE_EXIT, `${own},${labelText({ how: lastExit.how })}`, lastExit.value),
+  ];
 }
 
 export function adviceLines(advice: Advice): readonly Lines[] {

@@ -11,6 +11,7 @@ import {
   type Family,
   groupLines,
   type Lines,
+  serviceLines,
   sightLines,
 } from './lines.ts';
 import { type Format, header } from './text.ts';
@@ -95,7 +96,7 @@ function put(store: Store, owner: string, all: readonly Lines[], seriesMax: numb
 
 type Shown = Pick<
   Picture,
-  'components' | 'groups' | 'sights' | 'advice' | 'alarms' | 'maintenance'
+  'components' | 'groups' | 'sights' | 'advice' | 'alarms' | 'maintenance' | 'services'
 >;
 
 const NOTHING_SHOWN: Shown = {
@@ -105,7 +106,14 @@ const NOTHING_SHOWN: Shown = {
   advice: [],
   alarms: [],
   maintenance: [],
+  services: [],
 };
+
+function sameServices(before: Shown['services'], after: Shown['services']): boolean {
+  if (before === after) return true;
+  if (before.length !== after.length) return false;
+  return before.every((one, place) => one.spec.id === after[place]?.spec.id);
+}
 
 /** Same things in the same places, so that changes can be taken one by one. */
 function alike(
@@ -150,6 +158,14 @@ export function createRenderer(limits: { readonly seriesMax: number }): MetricsR
     }
   }
 
+  function putServices({ services }: Picture): void {
+    for (const [place, service] of services.entries()) {
+      if (service !== shown.services[place]) {
+        put(store, `metrics of ${service.spec.id}`, serviceLines(service), seriesMax);
+      }
+    }
+  }
+
   function putAll(picture: Picture, wallOffsetMs: number): void {
     // What says whether anything can be trusted comes first, in case series run short.
     for (const [place, sight] of picture.sights.entries()) {
@@ -159,6 +175,7 @@ export function createRenderer(limits: { readonly seriesMax: number }): MetricsR
     }
     putAlarms(picture, wallOffsetMs);
     if (picture.advice !== shown.advice) putAdvice(picture);
+    putServices(picture);
     for (const [place, group] of picture.groups.entries()) {
       if (group !== shown.groups[place]) {
         put(store, `group ${group.id}`, groupLines(group), seriesMax);
@@ -182,7 +199,8 @@ export function createRenderer(limits: { readonly seriesMax: number }): MetricsR
       const same =
         alike(shown.components, picture.components) &&
         alike(shown.groups, picture.groups) &&
-        alike(shown.sights, picture.sights);
+        alike(shown.sights, picture.sights) &&
+        sameServices(shown.services, picture.services);
       store.disputed = false;
       if (!same) putAnew(picture, wallOffsetMs);
       else putAll(picture, wallOffsetMs);

@@ -24,6 +24,31 @@ export interface World extends Picture {
   readonly vitals: Vitals;
 }
 
+type Service = Picture['services'][number];
+
+/** Parameters, environment and arguments may hold passwords: they are named at most, never told. */
+function published(service: Service): Service {
+  const { driver } = service.spec;
+  switch (driver.kind) {
+    case 'systemd':
+      return service;
+    case 'ocf': {
+      const parameters = hidden(driver.parameters);
+      return { ...service, spec: { ...service.spec, driver: { ...driver, parameters } } };
+    }
+    case 'process': {
+      const { check: _, ...rest } = driver;
+      const argv = driver.argv.slice(0, 1);
+      const shown = { ...rest, argv, environment: hidden(driver.environment) };
+      return { ...service, spec: { ...service.spec, driver: shown } };
+    }
+  }
+}
+
+function hidden(values: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.keys(values).map((name) => [name, '***']));
+}
+
 export function worldOf(picture: Picture, vitals: Vitals, ageMs: number, old: boolean): World {
   return {
     node: vitals.node,
@@ -38,7 +63,7 @@ export function worldOf(picture: Picture, vitals: Vitals, ageMs: number, old: bo
     sights: picture.sights,
     advice: picture.advice,
     alarms: picture.alarms,
-    services: picture.services,
+    services: picture.services.map(published),
     maintenance: picture.maintenance,
     vitals,
   };

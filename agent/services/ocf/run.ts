@@ -41,6 +41,8 @@ export interface AgentRun {
 
 /** What is kept of each stream; the rest is read and dropped, so that nothing blocks on it. */
 const OUTPUT_MAX = 16 * 1024;
+/** An action that says more than this has lost its way, and is killed. */
+export const FLOOD_BYTES: number = 16 * 1024 * 1024;
 const REASON_MAX = 300;
 /** From the end of the action to the end of its output. */
 const DRAIN_MS = 50;
@@ -57,7 +59,8 @@ function environment(call: AgentCall): Record<string, string> {
     OCF_RESOURCE_TYPE: call.place.type,
     OCF_RESOURCE_PROVIDER: call.place.provider,
     OCF_CHECK_LEVEL: String(call.level),
-    OCF_RESKEY_CRM_meta_timeout: String(call.deadlineMs),
+    // Agents calculate with it in whole numbers.
+    OCF_RESKEY_CRM_meta_timeout: String(Math.floor(call.deadlineMs)),
     OCF_EXIT_REASON_PREFIX: 'ocf-exit-reason:',
     HA_LOGD: 'no',
     HA_LOGFACILITY: 'none',
@@ -71,9 +74,13 @@ function keep(
   stream: Readable | null,
   max: number,
   end: 'head' | 'tail',
+  flooded: () => void,
 ): { text: string; cut: boolean } {
   const kept = { text: '', cut: false };
+  let length = 0;
   stream?.setEncoding('utf8').on('data', (chunk: string) => {
+    length += chunk.length;
+    if (length > FLOOD_BYTES) flooded();
     const text = kept.text.length < max || end === 'tail' ? kept.text + chunk : kept.text;
     kept.cut ||= text.length > max || text === kept.text;
     kept.text = end === 'head' ? text.slice(0, max) : text.slice(-max);
@@ -114,14 +121,19 @@ export function runAgent(call: AgentCall): AgentRun {
     const why = `${call.place.path} could not be started: ${(error as Error).message}`;
     return { end: Promise.resolve({ kind: 'unstarted', why }), cancel: () => undefined };
   }
-  const stdout = keep(child.stdout, call.outputMax ?? OUTPUT_MAX, 'head');
-  const stderr = keep(child.stderr, OUTPUT_MAX, 'tail');
+  let flood = (): void => undefined;
+  const stdout = keep(child.stdout, call.outputMax ?? OUTPUT_MAX, 'head', () => flood());
+  const stderr = keep(child.stderr, OUTPUT_MAX, 'tail', () => flood());
   const end = new Promise<AgentEnd>((resolve) => {
     const settle = (is: AgentEnd): void => {
       clearTimeout(late);
       child.stdout?.destroy();
       child.stderr?.destroy();
       resolve(is);
+    };
+    flood = () => {
+      killGroup(child);
+      settle({ kind: 'signal', signal: 'us: it floods its output', reason: '' });
     };
     const late = setTimeout(() => {
       killGroup(child);
