@@ -20,6 +20,8 @@ interface CommandFile {
 const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   run: () => import('./commands/run.ts'),
   status: () => import('./commands/status.ts'),
+  why: () => import('./commands/why.ts'),
+  whatif: () => import('./commands/whatif.ts'),
   replay: () => import('./commands/replay.ts'),
   capture: () => import('./commands/capture.ts'),
   check: () => import('./commands/check.ts'),
