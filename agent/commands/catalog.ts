@@ -89,14 +89,14 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     notes: ['Exit status 1: something is exposed, lost or unknown. 2: that cannot be told.'],
   },
   why: {
-    about: 'explain an alarm, an action, a service, a component or a group, from the journal',
+    about: 'explain an alarm, an action, a service or a component, from the journal',
     operands: [{ name: 'ID', about: 'its name or a part of it', optional: true }],
     flags: [{ name: 'last', about: 'what was raised or done last' }, JSON_FLAG, STATE, CONFIG],
     example: 'nospof why --last',
     notes: ['Without an ID it lists what was decided lately. It needs no running agent.'],
   },
   whatif: {
-    about: 'tell what would happen if components were failed, absent, unknown or well',
+    about: 'tell what would happen if components failed, were absent or well',
     operands: [
       { name: 'SUPPOSITION', about: "a name or glob and a state: 'psu/* failed'", many: true },
     ],
