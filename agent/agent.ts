@@ -38,8 +38,8 @@ export interface AgentOptions {
 export interface Agent {
   readonly loop: Loop;
   readonly vitals: () => Vitals;
-  /** Takes up the services: only for an agent that knows that it is the only one here. */
-  readonly takeUpServices: () => Promise<void>;
+  /** Begins to act and to write: only for an agent that knows that it is the only one here. */
+  readonly takeUp: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -80,6 +80,17 @@ function eraOf(config: Config, startedAt: Ms): string {
 }
 
 const NO_WAKES: Wakes = { mode: 'polling', close: async () => undefined };
+
+/** A single look starts and stops nothing; an agent orders nothing before it is taken up. */
+function firstJudgement({ judgement }: Config, lookOnly: boolean): Config['judgement'] {
+  return lookOnly ? { ...judgement, services: [] } : { ...judgement, rules: [] };
+}
+
+/** The hands first: services order as soon as they are up. */
+async function takeUp({ acting, services }: Parts): Promise<void> {
+  await acting?.takeUp();
+  await services.takeUp();
+}
 
 /** The result ends it, or keeps it from beginning. */
 function rehearseWhenReady(loop: Loop, watches: readonly Watch[]): () => void {
@@ -157,8 +168,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   loop = startLoop({
     watches,
     probe,
-    // A single look starts and stops nothing.
-    judgement: lookOnly ? { ...config.judgement, services: [] } : config.judgement,
+    judgement: firstJudgement(config, lookOnly),
     inventory: remembered,
     era: eraOf(config, startedAt),
     onStep: (taken) => acting?.onStep(taken),
@@ -166,14 +176,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onTrouble,
   });
   for (const { wakes: found, at } of early) loop.wake(found, at);
-  void acting?.recover(loop.world());
   const parts: Parts = { loop, probe, wakes, inventory, acting, services };
   const endRehearsal = lookOnly ? undefined : rehearseWhenReady(loop, watches);
   const close = (): Promise<void> => {
     endRehearsal?.();
     return closeParts(parts);
   };
-  return { loop, vitals, takeUpServices: services.takeUp, close };
+  return { loop, vitals, takeUp: () => takeUp(parts), close };
 }
 
 /** One complete look at the machine: every source read once; what an agent remembered is missed if gone. */

@@ -21,6 +21,8 @@ const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   run: () => import('./commands/run.ts'),
   status: () => import('./commands/status.ts'),
   service: () => import('./commands/service.ts'),
+  why: () => import('./commands/why.ts'),
+  whatif: () => import('./commands/whatif.ts'),
   replay: () => import('./commands/replay.ts'),
   capture: () => import('./commands/capture.ts'),
   check: () => import('./commands/check.ts'),

@@ -207,6 +207,7 @@ export function absorb(draft: Draft, input: Input): void {
     case 'outcome':
     case 'word':
     case 'resume':
+    case 'adopt':
     case 'late':
       draft.told.push(input);
       break;

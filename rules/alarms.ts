@@ -10,7 +10,7 @@ import { type Draft, dueBy } from './draft.ts';
 import { LATE_MS } from './guards.ts';
 import { climbed, forgetSpent, settleEnded, takeBack } from './ladder.ts';
 import { alarmId, begin, dueOf, move } from './lifecycle.ts';
-import { type Advice, type Ms, ms } from './model.ts';
+import { type Advice, type Ms, ms, type SourceId } from './model.ts';
 import { related } from './related.ts';
 import {
   type ReadyRule,
@@ -23,6 +23,7 @@ import {
 } from './rulebook.ts';
 import { changedComponents, changedThings, counts, idOf, type Scene, thingOf } from './scene.ts';
 import { type Surroundings, scopeOf, surroundingsOf, type Thing } from './views.ts';
+import type { SourceState } from './world.ts';
 
 /** So long the node is called late after it was. */
 export const LATE_SHOWN_MS = 60_000;
@@ -106,14 +107,21 @@ function readsNode({ condition }: ReadyRule): boolean {
   return condition.paths.some(({ path }) => path.startsWith('node.'));
 }
 
+/** Some source has not been read yet: what is not there may only not have been looked for. */
+function isStarting(sources: ReadonlyMap<SourceId, SourceState>): boolean {
+  for (const { sight } of sources.values()) if (sight.state === 'waiting') return true;
+  return false;
+}
+
 /** Alarms of rules that are gone, or whose subject is. */
 function closeOrphans(pass: Pass): void {
+  const starting = isStarting(pass.draft.sources);
   for (const alarm of [...pass.alarms.values()]) {
     const rule = pass.book.rules.get(alarm.rule)?.rule;
     if (rule === undefined) close(pass, alarm, 'its rule is no longer in force');
     else if (!rulesOn(pass.book, rule.on.kind, alarm.subject).some((one) => one.rule === rule)) {
       close(pass, alarm, 'its rule is about other things now');
-    } else if (thingOf(pass, rule.on.kind, alarm.subject) === undefined) {
+    } else if (!starting && thingOf(pass, rule.on.kind, alarm.subject) === undefined) {
       close(pass, alarm, 'its subject is no longer looked at');
     }
   }
@@ -226,7 +234,8 @@ function judgeAll(pass: Pass): void {
     assessed.groups.length !== before.groups.length ||
     draft.services.length !== before.services.length;
   const dropped = changedComponents(pass, false).some((component) => !counts(component));
-  if (pass.alarms.size > 0 && (reshaped || dropped)) closeOrphans(pass);
+  const started = isStarting(before.sources) && !isStarting(draft.sources);
+  if (pass.alarms.size > 0 && (reshaped || dropped || started)) closeOrphans(pass);
   if (all) followRules(pass);
   for (const thing of changedThings(pass, all)) judgeThing(pass, thing, false);
   const past = surroundingsOf(shownLateMs(before.late, before.at), before.advice).node;

@@ -5,6 +5,7 @@
  */
 import { absorb, decay } from './absorb.ts';
 import { endActions } from './act.ts';
+import { adopt } from './adopt.ts';
 import { judgeAlarms } from './alarms.ts';
 import { assess } from './assess.ts';
 import type { Judgement } from './config.ts';
@@ -97,6 +98,7 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   if (now < world.at) throw new Error(`time ran backwards: ${world.at} to ${now}`);
   const draft = openDraft(world, now);
   for (const input of inbox) absorb(draft, input);
+  adopt(draft);
   maintain(draft);
   endActions(draft);
   moveServices(draft);

@@ -4,7 +4,16 @@
  * objects) and holds no judgement. Everything here is plain data: it can be saved, sent and compared.
  */
 import type { Judgement } from './config.ts';
-import type { Action, ActionId, AlarmId, Decision, OperatorWord, Outcome } from './decision.ts';
+import type {
+  Action,
+  ActionId,
+  Alarm,
+  AlarmId,
+  Decision,
+  Maintenance,
+  OperatorWord,
+  Outcome,
+} from './decision.ts';
 import type {
   Advice,
   Component,
@@ -52,6 +61,8 @@ export type Input =
       readonly at: Ms;
       readonly services: readonly RememberedService[];
     }
+  /** What the last life of the agent left standing; told once, at the start. */
+  | { readonly kind: 'adopt'; readonly at: Ms; readonly standing: Standing }
   | { readonly kind: 'word'; readonly at: Ms; readonly word: OperatorWord }
   /** The agent's own lateness since the last one: it withdraws the right to act. */
   | { readonly kind: 'late'; readonly at: Ms; readonly lateMs: number };
@@ -149,6 +160,14 @@ export interface Spent {
   readonly alarm: AlarmId;
   readonly rung: number;
   readonly notice: boolean;
+}
+
+/** What outlives the agent: taken over by the next life from the journal of the last. */
+export interface Standing {
+  readonly alarms: readonly Alarm[];
+  readonly maintenance: readonly Maintenance[];
+  readonly actions: readonly Action[];
+  readonly spent: readonly Spent[];
 }
 
 export interface World extends Picture {

@@ -67,6 +67,7 @@ function operandComplaint(name: CommandName, operands: readonly string[]): strin
     (operand, index) => operand.optional !== true && (operands[index] ?? '') === '',
   );
   if (missing !== undefined) return `${name} needs ${missing.name}, ${missing.about} ${help}`;
+  if (info.operands.at(-1)?.many === true) return undefined;
   const extra = operands[info.operands.length];
   if (extra === undefined) return undefined;
   return `${name} does not take '${printable(extra)}' ${help}`;

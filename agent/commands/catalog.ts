@@ -14,6 +14,8 @@ export interface Operand {
   readonly name: string;
   readonly about: string;
   readonly optional?: true;
+  /** The last one may be given several times. */
+  readonly many?: true;
 }
 
 export interface CommandInfo {
@@ -29,6 +31,8 @@ export const COMMANDS = [
   'run',
   'status',
   'service',
+  'why',
+  'whatif',
   'replay',
   'capture',
   'check',
@@ -45,6 +49,11 @@ const CONFIG: Flag = {
   about: 'configuration; default /etc/nospof/nospof.yaml if it exists',
 };
 const RUN: Flag = { name: 'run', value: 'DIR', about: 'folder of the socket of the agent' };
+const STATE: Flag = {
+  name: 'state',
+  value: 'DIR',
+  about: 'what must survive a reboot; default /var/lib/nospof',
+};
 const ROOTS: readonly Flag[] = [
   { name: 'procfs', value: 'DIR', about: 'where procfs is; default /proc' },
   { name: 'sysfs', value: 'DIR', about: 'where sysfs is; default /sys' },
@@ -60,7 +69,7 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     flags: [
       CONFIG,
       ...ROOTS,
-      { name: 'state', value: 'DIR', about: 'what must survive a reboot; default /var/lib/nospof' },
+      STATE,
       { name: 'run', value: 'DIR', about: 'socket and such; default /run/nospof' },
       {
         name: 'listen',
@@ -92,6 +101,38 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
       'start and stop hold until the configuration says otherwise, over restarts of the agent too.',
       'clear lifts the latch of a service that failed too often; nothing else does.',
       'Exit status of list 1: one is not as it is wanted.',
+    ],
+  },
+  why: {
+    about: 'explain an alarm, an action, a service or a component, from the journal',
+    operands: [{ name: 'ID', about: 'its name or a part of it', optional: true }],
+    flags: [{ name: 'last', about: 'what was raised or done last' }, JSON_FLAG, STATE, CONFIG],
+    example: 'nospof why --last',
+    notes: ['Without an ID it lists what was decided lately. It needs no running agent.'],
+  },
+  whatif: {
+    about: 'tell what would happen if components failed or were absent',
+    operands: [
+      { name: 'SUPPOSITION', about: "a name or glob and a state: 'psu/* failed'", many: true },
+    ],
+    flags: [
+      {
+        name: 'for',
+        value: 'TIME',
+        about: 'it holds so long, then all is as now; default: for good',
+      },
+      {
+        name: 'outcome',
+        value: 'RESULT',
+        about: 'how each action comes out: verified (default), refuted, unknown',
+      },
+      JSON_FLAG,
+      STATE,
+      CONFIG,
+    ],
+    example: "nospof whatif 'psu/* failed' --for 10m",
+    notes: [
+      'It reads the journal and touches nothing. Services: failed, hanging, stopped, running.',
     ],
   },
   replay: {

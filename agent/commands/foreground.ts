@@ -130,8 +130,8 @@ async function start(
   api = opened.value;
   agent = started.value;
   live = openLive(process.stdout, screen);
-  // The socket is ours: no other agent moves these services.
-  await agent.takeUpServices();
+  // The socket is ours: no other agent acts here.
+  await agent.takeUp();
   // The next world may be a second away.
   api.publish(agent.loop.world(), agent.vitals(), []);
   if (!screen && config.listen !== undefined) {

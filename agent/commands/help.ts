@@ -23,7 +23,10 @@ function columns(rows: readonly (readonly [string, string])[]): readonly string[
 }
 
 function usage(name: CommandName, info: CommandInfo): string {
-  const operands = info.operands.map((one) => (one.optional === true ? `[${one.name}]` : one.name));
+  const operands = info.operands.map((one) => {
+    const name = one.many === true ? `${one.name}...` : one.name;
+    return one.optional === true ? `[${name}]` : name;
+  });
   const flags = info.flags.length > 0 ? ['[FLAGS]'] : [];
   return ['nospof', name, ...operands, ...flags].join(' ');
 }

@@ -34,7 +34,7 @@ export interface Dispatch {
    * After a start: answers what a former life had in flight, and takes back what it left written and
    * nobody here remembers.
    */
-  readonly recover: (world: World) => Promise<void>;
+  readonly recover: (standing: Pick<World, 'alarms' | 'actions'>) => Promise<void>;
   readonly inFlight: () => number;
   readonly close: () => void;
 }
@@ -63,7 +63,7 @@ class Dispatcher implements Dispatch {
     }
   };
 
-  recover = async (world: World): Promise<void> => {
+  recover = async (world: Pick<World, 'alarms' | 'actions'>): Promise<void> => {
     const { power, onTrouble } = this.#options;
     const remembered = new Set<ActionId>();
     for (const alarm of world.alarms) {
