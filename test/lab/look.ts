@@ -59,7 +59,9 @@ async function outside(lab: Lab, id: string): Promise<string | undefined> {
     case 'outlet': {
       const at = outletOf(name);
       if (lab.power === undefined) return undefined;
-      return (await isOn(lab.power.address(at.name), at.outlet)) ? 'on' : 'off';
+      const address = lab.power.address(at.name);
+      const on = await isOn(address, at.outlet).catch(() => undefined);
+      return on === undefined ? 'silent' : on ? 'on' : 'off';
     }
     default:
       return undefined;

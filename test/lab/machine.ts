@@ -31,6 +31,7 @@ export class Machine implements LabNode {
   #vm: Vm | undefined;
   #port: number;
   #endedAt: number | undefined;
+  #wasCut = false;
   #starting: Promise<void> = Promise.resolve();
   /** Why a start that nobody waited for failed. */
   #failed: Error | undefined;
@@ -61,9 +62,12 @@ export class Machine implements LabNode {
     const hardware: string[] = [];
     for (const part of partsOf(spec)) hardware.push(...((await part.build?.(this)) ?? []));
     this.#endedAt = undefined;
+    this.#wasCut = false;
     const vm = await startVm(this.#host, { name, memoryMb: spec.memoryMb, hardware }, (one) => {
       this.#vm = one;
       void one.ended.then(() => this.#onEnd(one));
+      // Its power may have gone while it was being built.
+      if (this.power?.gives(name) === false) this.cut();
     });
     await vm.up();
   };
@@ -90,6 +94,8 @@ export class Machine implements LabNode {
   /** Boots it again after it ended; nothing is done while it runs. */
   start = (): Promise<void> => {
     this.#starting = this.#starting.then(async () => {
+      // Power that comes back at once finds the process of the earlier life still ending.
+      if (this.#wasCut) await this.#vm?.ended;
       if (this.isOn()) return;
       for (const part of PARTS) part.unbuild?.(this.name);
       await this.powerOn();
@@ -108,6 +114,7 @@ export class Machine implements LabNode {
 
   /** Power cut: its process is killed. */
   cut = (): void => {
+    this.#wasCut = true;
     this.#vm?.cutPower();
   };
 

@@ -7,7 +7,7 @@
  *     beta: kernel/oops is ok              the same, by the agent of that node
  *     node/alpha is off                    a machine: on, off, hung
  *     agent/alpha is answering             its agent: answering, unready, silent
- *     outlet/pdu/3 is off                  what a power switch says of an outlet: on, off
+ *     outlet/pdu/3 is off                  what a power switch says of an outlet: on, off, silent
  *
  * `*` in an identity stands for any characters. At least one must match, and all that match must be so.
  */
