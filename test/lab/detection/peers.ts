@@ -12,7 +12,7 @@ import type { Logger } from './spec.ts';
 const EXPORTER = '127.0.0.1:9100';
 const PROMETHEUS_PORT = 9090;
 const SCRAPE_S = 15;
-const START_MS = 90_000;
+const START_MS = 240_000;
 const TRACE_KIB = 8192;
 const LOG = '/run/lab/peers.log';
 
