@@ -2,12 +2,18 @@
  * `npm run test:lab` and `npm run lab`: the scenarios one after the other with a table of verdicts, or
  * one topology with a prompt. Skips with one line where the lab cannot run; in CI that is a failure.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadBreakages, runBroken } from './broken.ts';
-import { cacheAt, DEFAULT_CACHE } from './host/files.ts';
+import { measureDetection } from './detection/measure.ts';
+import { PEER_PROGRAMS } from './detection/peers.ts';
+import { loadDetection } from './detection/spec.ts';
+import { tableOf, withTable } from './detection/table.ts';
+import { cacheAt, DEFAULT_CACHE, ROOT } from './host/files.ts';
 import { makeImage } from './host/image.ts';
 import { makeInitramfs } from './host/initramfs.ts';
-import { prepare } from './host/prepare.ts';
+import { onPath, prepare } from './host/prepare.ts';
 import { clearKilled, openRunFolder } from './host/run-folder.ts';
 import { prompt } from './prompt.ts';
 import { runScenario, type Timing, type Verdict } from './runner.ts';
@@ -16,10 +22,13 @@ import { topologyNames } from './topology.ts';
 import type { Host } from './vm/vm.ts';
 
 const HELP = `usage: npm run test:lab -- [--only NAME]... [--repeat N] [--broken] [--cache DIR] [--json]
+       npm run test:lab -- --table [--cache DIR] [--json]
        npm run lab -- [TOPOLOGY] [--port N] [--cache DIR]
 
 test:lab runs the scenarios in test/lab/scenarios, each on machines of its own;
-with --broken each against a build that is broken on purpose (test/lab/breakages.yaml), and it must go red.
+with --broken each against a build that is broken on purpose (test/lab/breakages.yaml), and it must go red;
+with --table it measures how soon the faults of test/lab/detection.yaml are known, beside other monitors,
+and writes the table into README.md.
 lab starts a topology of test/lab/topologies and gives a prompt to break parts of it.
 `;
 
@@ -58,6 +67,21 @@ async function scenarios(
   if (json) say(JSON.stringify(verdicts, undefined, 2));
   say(`${verdicts.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+/** Measures, and writes the table into the README. */
+async function table(host: Host, json: boolean): Promise<number> {
+  const missing = PEER_PROGRAMS.filter(([program]) => !onPath(program)).map(([, name]) => name);
+  if (missing.length > 0) throw new Error(`install ${missing.join(' ')}`);
+  const spec = loadDetection();
+  const detection = await measureDetection(host, spec, (measured) => {
+    for (const one of measured) process.stderr.write(`${JSON.stringify(one)}\n`);
+  });
+  const text = tableOf(detection, spec);
+  const readme = join(ROOT, 'README.md');
+  writeFileSync(readme, withTable(readFileSync(readme, 'utf8'), text));
+  say(json ? JSON.stringify(detection, undefined, 2) : text);
+  return 0;
 }
 
 function chosen(only: readonly string[]): readonly string[] {
@@ -99,6 +123,7 @@ async function main(): Promise<number> {
       port: { type: 'string' },
       json: { type: 'boolean' },
       broken: { type: 'boolean' },
+      table: { type: 'boolean' },
     },
   });
   const [verb, topology = 'server'] = positionals;
@@ -129,6 +154,7 @@ async function main(): Promise<number> {
   process.stderr.write(`lab: kernel ${kernel.version}, ${accel}\n`);
   try {
     if (verb === 'prompt') return await prompt(host, topology, port);
+    if (values.table === true) return await table(host, values.json === true);
     const breakages = values.broken === true ? loadBreakages() : undefined;
     const runOne: RunOne = (on, name) => {
       const changed = breakages?.[name];

@@ -24,6 +24,11 @@ export interface Timing {
    */
   readonly detectedMs: number | undefined;
   readonly by: 'kernel' | 'fault' | 'feed';
+  /** The machine's monotonic milliseconds: its kernel knew, and the agent's world had it. */
+  readonly kernelMs: number | undefined;
+  readonly agentMs: number | undefined;
+  /** A rule had decided; no scenario asks for that yet. */
+  readonly decideMs: undefined;
 }
 
 export interface Verdict {
@@ -52,14 +57,8 @@ async function clockOf(node: LabNode): Promise<number | undefined> {
   return status === 'running' ? (await node.vm.guest.ask({ op: 'now' })).at : undefined;
 }
 
-async function doFault(lab: Lab, fault: Fault): Promise<Timing> {
-  const node = lab.nodes.find(({ spec }) => spec.agent);
-  if (node === undefined) throw new Error('no node runs the agent');
-  const name = fault.verbs.join(', ') || 'at rest';
-  if (fault.kernel !== undefined) await traceCalls(node, fault.kernel);
-  const before = await clockOf(node);
-  let done = before ?? 0;
-  for (const verb of fault.verbs) done = (await lab.act(verb)).at ?? done;
+/** When it all became so, in the agent's time. */
+async function untilSeen(lab: Lab, fault: Fault, name: string): Promise<number | undefined> {
   const end = Date.now() + fault.withinS * 1000;
   let seen = await lookAt(lab, fault);
   while (seen.missing !== undefined) {
@@ -69,6 +68,18 @@ async function doFault(lab: Lab, fault: Fault): Promise<Timing> {
     await pause(LOOK_EVERY_MS);
     seen = await lookAt(lab, fault);
   }
+  return seen.since;
+}
+
+async function doFault(lab: Lab, fault: Fault): Promise<Timing> {
+  const node = lab.nodes.find(({ spec }) => spec.agent);
+  if (node === undefined) throw new Error('no node runs the agent');
+  const name = fault.verbs.join(', ') || 'at rest';
+  if (fault.kernel !== undefined) await traceCalls(node, fault.kernel);
+  const before = await clockOf(node);
+  let done = before ?? 0;
+  for (const verb of fault.verbs) done = (await lab.act(verb)).at ?? done;
+  const since = await untilSeen(lab, fault, name);
   const kernelAt =
     fault.kernel === undefined ? undefined : await firstCall(node, fault.kernel, before ?? 0);
   if (fault.kernel !== undefined) {
@@ -77,15 +88,18 @@ async function doFault(lab: Lab, fault: Fault): Promise<Timing> {
       throw new Error(`after "${name}", the kernel never called ${fault.kernel}`);
   }
   const livedOn = livedOnMs(lab, fault);
-  if (livedOn !== undefined) return { fault: name, detectedMs: livedOn, by: 'feed' };
+  const times = { kernelMs: kernelAt, agentMs: undefined, decideMs: undefined };
+  if (livedOn !== undefined) return { fault: name, detectedMs: livedOn, by: 'feed', ...times };
   const from = kernelAt ?? done;
   // What was seen before, by a machine of an earlier life, or at no known time is no detection.
-  const fresh = seen.since !== undefined && before !== undefined && seen.since >= before;
+  const fresh = before !== undefined && since !== undefined && since >= before;
+  const agentMs = fresh && fault.verbs.length > 0 ? since : undefined;
   return {
     fault: name,
-    detectedMs:
-      fresh && seen.since !== undefined && fault.verbs.length > 0 ? seen.since - from : undefined,
+    detectedMs: agentMs === undefined ? undefined : agentMs - from,
     by: kernelAt === undefined ? 'fault' : 'kernel',
+    ...times,
+    agentMs,
   };
 }
 

@@ -147,7 +147,7 @@ async function carryOut(request: Request): Promise<Omit<Answer, 'at'>> {
     case 'list':
       return { names: readdirSync(request.path) };
     case 'now':
-      return {};
+      return { text: String(Date.now()) };
   }
 }
 

@@ -5,7 +5,7 @@
 import { type Failing, jumpToNull, makeFail } from '../vm/gdb.ts';
 import { type Node, type Part, run } from './part.ts';
 
-const TRACING = '/sys/kernel/tracing';
+export const TRACING = '/sys/kernel/tracing';
 /** A system call that `busybox free` makes; at its entry no lock is held. */
 const VICTIM = '__x64_sys_sysinfo';
 const EIO = 5;

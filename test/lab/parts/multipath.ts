@@ -142,6 +142,15 @@ export const part: Part = {
       about: 'path N is cut and returns several times',
       act: (node, [n, times]) => flap(node, n, Number(times)),
     },
+    {
+      form: 'map read',
+      about: 'a program reads a few blocks of the first map, by each path',
+      act: async (node) => {
+        const from = ['if=/dev/mapper/mpatha', 'iflag=direct', 'bs=4k', 'count=4'];
+        await node.vm.guest.runAll([{ argv: ['dd', 'of=/dev/null', ...from] }]);
+        return undefined;
+      },
+    },
     { form: 'paths cut', about: 'all paths are cut', act: (node) => setAll(node, 'offline') },
     { form: 'paths return', about: 'all paths return', act: (node) => setAll(node, 'running') },
     {

@@ -34,6 +34,7 @@ export type Request =
     }
   | { readonly op: 'read'; readonly path: string }
   | { readonly op: 'list'; readonly path: string }
+  /** Answers with the wall clock in milliseconds as its text. */
   | { readonly op: 'now' };
 
 export type ToGuest =
