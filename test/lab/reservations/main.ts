@@ -30,9 +30,9 @@ async function tgt(stage: Stage): Promise<void> {
   await certifyStage(stage, await standOf(stage, lio));
 }
 
-async function certifyStage(stage: Stage, on?: Stand): Promise<void> {
+async function certifyStage(stage: Stage, on?: Stand, numbers?: readonly number[]): Promise<void> {
   const stand = on ?? (await standOf(stage));
-  const verdicts = await certify(stand, (verdict) => say(verdictLine(verdict)));
+  const verdicts = await certify(stand, (verdict) => say(verdictLine(verdict)), numbers);
   const { arm, why } = judge(verdicts);
   say(`armed: ${arm}`);
   for (const line of why) say(`  ${line}`);
@@ -45,6 +45,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   twin,
   commands,
   certify: (stage) => certifyStage(stage),
+  power: (stage) => certifyStage(stage, undefined, [23, 30]),
   fence,
   path,
   cost,

@@ -4,11 +4,15 @@ import { type Node, run, until } from '../parts/part.ts';
 const CORE = '/sys/kernel/config/target/core/iblock_0/d0';
 const GROUP = '/sys/kernel/config/target/iscsi/iqn.2026-01.lab:store/tpgt_1';
 const SERIAL = 'lab-store-0';
-const KEPT = `/var/target/pr/aptpl_${SERIAL}`;
 const TGT_FILE = '/run/lab/tgt.disk';
 const TGT_PORT = 3261;
 const DISK = '/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_a';
 const TGT_IQN = 'iqn.2026-01.lab:tgt';
+
+/** Where LIO keeps registrations: below the first of its folders that was there when it was loaded. */
+async function stateFolderOf(node: Node): Promise<string> {
+  return `${(await node.vm.guest.read('/sys/kernel/config/target/dbroot')).trim()}/pr`;
+}
 
 /** The registrations that LIO keeps in a file, each as one line of its configfs attribute. */
 function keptLines(text: string): readonly string[] {
@@ -30,9 +34,9 @@ function keptLines(text: string): readonly string[] {
  */
 export async function losePower(node: Node): Promise<void> {
   const { guest } = node.vm;
-  const [kept] = await guest.runAll([{ argv: ['cat', KEPT] }]);
+  const file = `${await stateFolderOf(node)}/aptpl_${SERIAL}`;
+  const [kept] = await guest.runAll([{ argv: ['cat', file] }]);
   const text = kept?.status === 0 ? kept.out : '';
-  process.stderr.write(`kept: ${JSON.stringify(keptLines(text))}\n`);
   await run(node, 'rm', `${GROUP}/lun/lun_0/d0`);
   await run(node, 'rmdir', `${GROUP}/lun/lun_0`);
   await run(node, 'rmdir', CORE);
@@ -47,10 +51,9 @@ export async function losePower(node: Node): Promise<void> {
 
 /** Takes LIO's state folder away, or gives it back. */
 export async function stateFolder(node: Node, there: boolean): Promise<void> {
-  const [from, to] = there
-    ? ['/var/target/away', '/var/target/pr']
-    : ['/var/target/pr', '/var/target/away'];
-  await run(node, 'mv', from, to);
+  const folder = await stateFolderOf(node);
+  const away = `${folder}.away`;
+  await run(node, 'mv', ...(there ? ([away, folder] as const) : ([folder, away] as const)));
 }
 
 /** The target program in user space, beside LIO on another port, with a disk of its own in memory. */
