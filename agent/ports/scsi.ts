@@ -68,9 +68,12 @@ class SgPort implements ScsiPort {
     const lane = this.#openLane();
     if (typeof lane === 'string') return refused(lane);
     // Deadlines are of commands, not of the start of a child.
-    const ready = lane.ready.then(() => lane.why === undefined);
-    if (!(await within(ready, START_MS, () => false)))
-      return refused('the SCSI child does not start');
+    if (!lane.isReady) {
+      const ready = lane.ready.then(() => lane.why === undefined);
+      if (!(await within(ready, START_MS, () => false))) {
+        return refused('the SCSI child does not start');
+      }
+    }
     return this.#through(lane, path, requests, options);
   };
 

@@ -1,8 +1,13 @@
-/** A simulated disk as a device file in a process of its own, so that its work is not the port's. */
+/** Simulated disks as device files in a process of their own, so that their work is not the port's. */
 import { openPty } from '../fakes/disk/pty.ts';
 import { nexusOf } from '../fakes/disk/rig.ts';
 import { Target } from '../fakes/disk/target.ts';
 
-const disk = openPty(new Target(), nexusOf('a1'));
-process.stdout.write(`${disk.path}\n`);
-process.stdin.on('end', () => disk.close()).resume();
+const count = Number(process.argv[2] ?? 1);
+const disks = Array.from({ length: count }, () => openPty(new Target(), nexusOf('a1')));
+process.stdout.write(`${disks.map(({ path }) => path).join(' ')}\n`);
+process.stdin
+  .on('end', () => {
+    for (const disk of disks) disk.close();
+  })
+  .resume();

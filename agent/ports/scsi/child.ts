@@ -52,14 +52,25 @@ interface Child {
   readonly note: Int32Array;
 }
 
+/** What is told in one round goes in one message. */
+let untold = '';
+
 function tell(message: FromChild): void {
-  const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
+  untold += `${JSON.stringify(message)}\n`;
+}
+
+function flush(): void {
+  if (untold === '') return;
+  const bytes = Buffer.from(untold, 'latin1');
+  untold = '';
   let done = 0;
   while (done < bytes.length) done += writeSync(CHANNEL_FD, bytes, done, bytes.length - done);
 }
 
 function note(child: Child, place: number): void {
   if (child.note[0] === place) return;
+  // What comes now may block: nothing that is known must wait for it.
+  flush();
   child.note[0] = place;
   writeSync(NOTE_FD, child.note, 0, NOTE_BYTES, 0);
 }
@@ -242,6 +253,7 @@ function round(child: Child, onText: (chunk: string) => void, buffer: Uint8Array
     onText(Buffer.from(buffer.buffer, 0, got).toString('latin1'));
   }
   endLate(child);
+  flush();
   return true;
 }
 
@@ -260,6 +272,7 @@ async function main(): Promise<void> {
   const onText = lines((line) => hear(child, JSON.parse(line) as ToChild));
   const buffer = new Uint8Array(CHUNK_BYTES);
   tell({ op: 'ready' });
+  flush();
   while (round(child, onText, buffer));
 }
 

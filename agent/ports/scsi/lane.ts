@@ -49,8 +49,10 @@ export class Lane {
   readonly #note: number;
   readonly #onIdle: () => void;
   #ended = false;
+  #untold = '';
   /** Resolves when the child has spoken, from when on it answers within the deadlines, or has ended. */
   readonly ready: Promise<void>;
+  isReady = false;
   #speaks: () => void = () => undefined;
   /** Why the child is not there any more; undefined while it is. */
   why: string | undefined;
@@ -113,18 +115,29 @@ export class Lane {
 
   /** Asks the child to end by itself; `kill` does not ask. */
   end(kill = false): void {
+    this.#flush();
     this.#channel.end();
     if (kill) this.#child.kill('SIGKILL');
     this.#child.unref();
     this.#channel.unref();
   }
 
+  /** What is told in one turn goes in one message: to wake the child costs more than all the rest. */
   #tell(message: ToChild): void {
-    if (!this.#ended && this.#channel.writable) this.#channel.write(`${JSON.stringify(message)}\n`);
+    if (this.#ended || !this.#channel.writable) return;
+    if (this.#untold === '') queueMicrotask(() => this.#flush());
+    this.#untold += `${JSON.stringify(message)}\n`;
+  }
+
+  #flush(): void {
+    const text = this.#untold;
+    this.#untold = '';
+    if (!this.#ended && this.#channel.writable) this.#channel.write(text, 'latin1');
   }
 
   #hear(message: FromChild): void {
     if (message.op === 'ready') {
+      this.isReady = true;
       this.#speaks();
       return;
     }

@@ -110,7 +110,8 @@ export function argvOf(request: Request, device: string): Argv | undefined {
       // This program takes the length in hexadecimal.
       const bytes = ('bytes' in request ? request.bytes : undefined) ?? IN_BYTES;
       const room = `--alloc-length=${bytes.toString(16)}`;
-      const flags = ['--no-inquiry', '--in', READ_FLAGS[request.ask], '--hex'];
+      // Given once, --hex leaves the header of the answer out.
+      const flags = ['--no-inquiry', '--in', READ_FLAGS[request.ask], '--hex', '--hex'];
       return ['sg_persist', ...flags, room, '--readonly', device];
     }
     case 'ready':

@@ -6,6 +6,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -76,6 +77,7 @@ export function openPty(target: Target, nexus: Nexus): PtyDisk {
   ioctl(master, TCSETS, new Uint8Array(termios.buffer));
   const path = `/dev/pts/${number[0]}`;
   const waiting: (() => void)[] = [];
+  let holder: number | undefined;
   const disk: PtyDisk = {
     path,
     heard: [],
@@ -88,9 +90,9 @@ export function openPty(target: Target, nexus: Nexus): PtyDisk {
   };
 
   function serve(header: Buffer): void {
-    const pid = holderOf(path);
-    if (pid === undefined) return;
-    const memory = openSync(`/proc/${pid}/mem`, 'r+');
+    if (holder === undefined || !existsSync(`/proc/${holder}/mem`)) holder = holderOf(path);
+    if (holder === undefined) return;
+    const memory = openSync(`/proc/${holder}/mem`, 'r+');
     const field = (at: number): bigint => header.readBigUInt64LE(at);
     const fetch = (at: bigint, length: number): Buffer => {
       const bytes = Buffer.alloc(length);

@@ -2,7 +2,7 @@
  * Reservations on real targets by real initiators: `node dist/test/lab/reservations/main.js [NAME]...`. Not
  * a scenario of the lab, because two nodes act at once and no agent watches; it boots the same machines.
  */
-import { certify } from '../../../agent/disks/certify.ts';
+import { certify, type Stand } from '../../../agent/disks/certify.ts';
 import { judge, type Verdict } from '../../../fencing/reservation/certify.ts';
 import { cacheAt, DEFAULT_CACHE } from '../host/files.ts';
 import { makeImage } from '../host/image.ts';
@@ -10,7 +10,8 @@ import { makeInitramfs } from '../host/initramfs.ts';
 import { prepare } from '../host/prepare.ts';
 import { clearKilled, openRunFolder } from '../host/run-folder.ts';
 import type { Host } from '../vm/vm.ts';
-import { openStage, type Stage, say, standOf } from './stage.ts';
+import { openStage, type Stage, say, sharedDisk, standOf } from './stage.ts';
+import { loginTgt, startTgt } from './target.ts';
 import { commands, contest, cost, fence, hang, look, path, state, twin, wipe } from './trials.ts';
 
 type Trial = (stage: Stage) => Promise<void>;
@@ -19,8 +20,19 @@ function verdictLine({ check, is, seen }: Verdict): string {
   return `${String(check.number).padStart(2)} ${is.padEnd(8)} ${check.name}: ${seen}`;
 }
 
-async function certifyStage(stage: Stage): Promise<void> {
-  const verdicts = await certify(await standOf(stage), (verdict) => say(verdictLine(verdict)));
+/** tgt lacks PREEMPT AND ABORT, APTPL and full status: the list names what is missing. */
+async function tgt(stage: Stage): Promise<void> {
+  await startTgt(stage.store);
+  for (const { node } of [stage.alpha, stage.beta]) await loginTgt(node);
+  const lio = await sharedDisk(stage.alpha);
+  const disk = await sharedDisk(stage.alpha, lio);
+  say(`tgt: ${disk.wwid}`);
+  await certifyStage(stage, await standOf(stage, lio));
+}
+
+async function certifyStage(stage: Stage, on?: Stand, numbers?: readonly number[]): Promise<void> {
+  const stand = on ?? (await standOf(stage));
+  const verdicts = await certify(stand, (verdict) => say(verdictLine(verdict)), numbers);
   const { arm, why } = judge(verdicts);
   say(`armed: ${arm}`);
   for (const line of why) say(`  ${line}`);
@@ -32,11 +44,13 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   look,
   twin,
   commands,
-  certify: certifyStage,
+  certify: (stage) => certifyStage(stage),
+  power: (stage) => certifyStage(stage, undefined, [23, 30]),
   fence,
   path,
   cost,
   hang,
+  tgt,
 };
 
 async function main(): Promise<number> {
@@ -63,7 +77,7 @@ async function main(): Promise<number> {
   let failed = 0;
   try {
     say(`booting, ${accel}`);
-    const stage = await openStage(host, true);
+    const stage = await openStage(host);
     try {
       for (const name of names.length > 0 ? names : Object.keys(TRIALS)) {
         const trial = TRIALS[name];

@@ -10,29 +10,30 @@ import type { Host } from '../vm/vm.ts';
 import { type Lender, type LentDisk, type LentPath, openLender } from './lender.ts';
 import { losePower } from './target.ts';
 
-/** With LIO the nodes log in by themselves; with tgt it must first be started. */
-function topologyText(lio: boolean): string {
-  const portals = lio ? '    portals: [10.0.1.1, 10.0.2.1]\n' : '';
-  return `
+/** What LIO makes of the serial number `lab-store-0`. */
+const LIO_WWID = 'naa.6001405abe0000000000000000000000';
+
+const TOPOLOGY = `
 about: two nodes and a storage array, joined by two networks
 nodes:
   store:
     agent: false
     memoryMb: 512
     disks: [a]
-    target: ${lio}
+    target: true
     nics: { eth0: san1, eth1: san2 }
     addresses: { eth0: 10.0.1.1/24, eth1: 10.0.2.1/24 }
   alpha:
     agent: false
     nics: { eth0: san1, eth1: san2 }
     addresses: { eth0: 10.0.1.2/24, eth1: 10.0.2.2/24 }
-${portals}  beta:
+    portals: [10.0.1.1, 10.0.2.1]
+  beta:
     agent: false
     nics: { eth0: san1, eth1: san2 }
     addresses: { eth0: 10.0.1.3/24, eth1: 10.0.2.3/24 }
-${portals}`;
-}
+    portals: [10.0.1.1, 10.0.2.1]
+`;
 
 export interface Stage {
   readonly lab: Lab;
@@ -52,14 +53,9 @@ function nodeOf(lab: Lab, name: string): LabNode {
   return node;
 }
 
-export async function openStage(
-  host: Host,
-  lio: boolean,
-  login: (lab: Lab) => Promise<void> = async () => undefined,
-): Promise<Stage> {
-  const lab = await startLab(host, parseTopology('reservations', topologyText(lio)));
+export async function openStage(host: Host): Promise<Stage> {
+  const lab = await startLab(host, parseTopology('reservations', TOPOLOGY));
   try {
-    await login(lab);
     const [alpha, beta] = await Promise.all(
       ['alpha', 'beta'].map(async (name) => {
         const node = nodeOf(lab, name);
@@ -80,14 +76,18 @@ export async function openStage(
   }
 }
 
-/** The disk that a node reaches over both networks. */
-export async function sharedDisk(lender: Lender): Promise<LentDisk> {
+/** A disk that a node reaches over both networks: LIO's, or the one that is not. */
+export async function sharedDisk(lender: Lender, other?: LentDisk): Promise<LentDisk> {
   for (let tries = 0; tries < 40; tries += 1) {
-    const disk = (await lender.disks()).find(({ paths }) => paths.length === 2);
+    const disk = (await lender.disks()).find(({ wwid, paths }) =>
+      other === undefined
+        ? wwid === LIO_WWID && paths.length === 2
+        : wwid !== other.wwid && paths.length === 2,
+    );
     if (disk !== undefined) return disk;
     await pause(500);
   }
-  throw new Error(`${lender.node.name} has no disk with two paths`);
+  throw new Error(`${lender.node.name} has no such disk with two paths`);
 }
 
 export function pathAt({ paths }: LentDisk, index: number): LentPath {
@@ -103,9 +103,12 @@ async function resetSession(lender: Lender, portal: string): Promise<void> {
 }
 
 /** `a` is alpha by its first path, `b` beta by its second. */
-export async function standOf(stage: Stage): Promise<Stand> {
+export async function standOf(stage: Stage, other?: LentDisk): Promise<Stand> {
   const lenders: Readonly<Record<Who, Lender>> = { a: stage.alpha, b: stage.beta };
-  const disks = { a: await sharedDisk(stage.alpha), b: await sharedDisk(stage.beta) };
+  const disks = {
+    a: await sharedDisk(stage.alpha, other),
+    b: await sharedDisk(stage.beta, other),
+  };
   const devices = { a: pathAt(disks.a, 0).device, b: pathAt(disks.b, 1).device };
   let lose = false;
   const send: Stand['send'] = async (by, request) => {
@@ -123,6 +126,8 @@ export async function standOf(stage: Stage): Promise<Stand> {
     return completion ?? { kind: 'unsent', why: 'no answer' };
   };
   const event = async (what: Event, by: Who): Promise<boolean> => {
+    // The other target's power and sessions are left alone.
+    if (other !== undefined && what !== 'lun-reset') return false;
     switch (what) {
       case 'lun-reset':
         await run(lenders[by].node, 'sg_reset', '--device', devices[by]);
