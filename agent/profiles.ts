@@ -49,8 +49,12 @@ function readProfile(
   return { ...(profile === undefined ? {} : { profile }), problems: inOrder(problems) };
 }
 
+let compiled: Check | undefined;
+
+/** Making the check takes a third of a second: once. */
 async function profileCheck(): Promise<Check> {
-  return schemaCheck(JSON.parse(await readFile(PROFILE_SCHEMA_FILE, 'utf8')) as Schema);
+  compiled ??= schemaCheck(JSON.parse(await readFile(PROFILE_SCHEMA_FILE, 'utf8')) as Schema);
+  return compiled;
 }
 
 /** One profile from its text, with everything that is wrong with it. */

@@ -146,7 +146,7 @@ function scriptFailed(
 ): LineTurn {
   const { stage } = talk;
   if (stage.kind === 'logout') return closing(talk);
-  if (need.error?.then !== 'refused') return broken(talk, need.why);
+  if (need.error?.means !== 'refused') return broken(talk, need.why);
   // What was refused stays refused; what the outlet does is still worth a look.
   if (stage.kind === 'order') {
     return ask({ ...talk, denied: need.why, trouble: need.why }, 0, [], now);

@@ -124,6 +124,20 @@ function addState(
   objects.set(column.oid, bind(column.oid, parts.join(column.list.separator)));
 }
 
+/** Columns of orders can be read too; what they show says nothing. */
+function addOrders(fake: SnmpFake, objects: Objects): void {
+  const { off, on, cancel = [] } = fake.table;
+  for (const write of [...off, ...on, ...cancel]) {
+    const shared = write.shared === true || write.list !== undefined;
+    const oids = shared
+      ? [write.oid]
+      : fake.bank.outlets.map((outlet) => objectAt(fake, write.oid, outlet));
+    for (const oid of oids) {
+      if (!objects.has(oid)) objects.set(oid, bind(oid, typeof write.value === 'number' ? 0 : ''));
+    }
+  }
+}
+
 /** A value that is good for all of these checks but bad for those. */
 function checkValue(
   good: readonly CheckColumn[],
@@ -185,6 +199,7 @@ export function objectsNow(fake: SnmpFake, now: Ms): ReadonlyMap<string, Bind> {
   addState(fake, objects, table.state, false, now);
   if (table.feedback !== undefined) addState(fake, objects, table.feedback, true, now);
   addChecks(fake, objects, now);
+  addOrders(fake, objects);
   return faulty(fake, objects);
 }
 

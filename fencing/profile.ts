@@ -162,7 +162,7 @@ export interface ErrorLine {
   readonly see: string;
   readonly why: string;
   /** `refused`: trying again would be harmful or useless. `busy`: try again until the deadline. */
-  readonly then: 'refused' | 'busy';
+  readonly means: 'refused' | 'busy';
 }
 
 export interface StatusQuery {

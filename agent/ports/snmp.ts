@@ -89,6 +89,7 @@ function strictSocket(
   address: string,
   port: number,
   signed: boolean,
+  trouble: (error: Error) => void,
 ): object {
   const socket: Socket = createSocket(type);
   const ready = new Promise<Error | undefined>((resolve) => {
@@ -98,6 +99,11 @@ function strictSocket(
   let closed = false;
   return {
     on: (event: string, listener: (...args: readonly unknown[]) => void) => {
+      // The package loses errors: nothing listens there (ICMP) would look like silence.
+      if (event === 'error') {
+        socket.on('error', trouble);
+        return;
+      }
       if (event !== 'message') {
         socket.on(event, listener);
         return;
@@ -158,7 +164,7 @@ function sessions(
   const net = loadSnmp();
   const type = isIP(address) === 6 ? 'udp6' : 'udp4';
   const signed = login.version === '3' && login.auth !== undefined;
-  const dgramModule = { createSocket: () => strictSocket(type, address, port, signed) };
+  const dgramModule = { createSocket: () => strictSocket(type, address, port, signed, trouble) };
   const base = {
     port,
     retries: 0,
