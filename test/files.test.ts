@@ -2,7 +2,15 @@
  * What files and links do while somebody watches them: they come, go, are replaced, and lead elsewhere.
  */
 import { spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { KeptFiles, keptFile } from '../agent/ports/files.ts';
@@ -69,6 +77,30 @@ t.test('the kernel itself says what is gone: descriptors on procfs', async (t) =
   // Longer than a page: the kernel hands it out in several reads.
   const long = await probe.read(sourceOf({ kind: 'file', root: 'proc', glob: 'self/maps' }));
   t.match([...long.values()], [{ text: /\[stack\]/u }]);
+});
+
+t.test('a file that another takes the place of, in a folder that was still for long', async (t) => {
+  const { roots, probe, write, at } = place(t);
+  write('sys/h/a', 'one\n');
+  write('sys/other/b', 'one\n');
+  symlinkSync('../other/b', at('sys/h/b'));
+  const files = sourceOf(sys('h/*'));
+  // Files below the place are of a file system whose descriptors do not tell that they were replaced.
+  const long = new Date(Date.now() - 60_000);
+  const settle = (): void => {
+    for (const folder of ['h', 'other']) utimesSync(join(roots.sys, folder), long, long);
+  };
+  settle();
+  const first = await probe.read(files);
+  t.equal(await probe.read(files), first);
+  write('sys/new', 'two\n');
+  renameSync(at('sys/new'), at('sys/h/a'));
+  t.strictSame((await probe.read(files)).get('sys/h/a'), { text: 'two\n' });
+  settle();
+  await probe.read(files);
+  write('sys/newer', 'three\n');
+  renameSync(at('sys/newer'), at('sys/other/b'));
+  t.strictSame((await probe.read(files)).get('sys/h/b'), { text: 'three\n' }, 'behind a link');
 });
 
 t.test('globs', async (t) => {

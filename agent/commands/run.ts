@@ -3,11 +3,9 @@
  * milliseconds, and they may take them at the same time.
  */
 import { forkApi } from '../api/fork.ts';
-import { compileLess } from '../engine.ts';
 import type { ParsedArgs } from './args.ts';
 
 export async function run(args: ParsedArgs): Promise<number> {
-  compileLess();
   const first = args.switches.has('once') ? undefined : forkApi();
   try {
     const { runInForeground } = await import('./foreground.ts');

@@ -15,7 +15,8 @@ export type Root = 'proc' | 'sys' | 'dev' | 'run';
  * - `file`: the file's text under `ROOT/PATH` (`sys/class/hwmon/hwmon0/name`). `mayHang` has it read in
  *   a child that can be abandoned (drivers that sleep on a bus or in firmware). `still` says that it does
  *   not change while the device is there (a label, an identity): it is read when its folders are listed,
- *   which a wake of the source causes and half a minute in any case, and again while it cannot be read.
+ *   which a wake of the source causes and half a minute in any case, and again, with pauses, while it
+ *   cannot be read.
  * - `link`: the target of a symbolic link, in full as an absolute path below its root
  *   (`sys/devices/pci0000:00/...`), under `ROOT/PATH`.
  * - `command`: standard output under `command:NAME`; argv[0] is a bare name looked up in the system's

@@ -3,10 +3,10 @@
  * with all collectors on and 80 sensors polled each second. Once with values that stand still and once
  * with one value in ten moving each second, as temperatures do; and the same for a node of 1,000 sensors.
  *
- * A made-up sysfs costs more than a real one: before each read of a file the agent asks whether it is
- * still the same, and after it whether there is more. What that takes is estimated, and shown apart.
+ * A made-up sysfs costs little more than a real one: once for each folder and pass the agent asks whether
+ * its files are still the same. What it saves, the work of drivers in a read, no such bench can show.
  */
-import { closeSync, mkdirSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
@@ -33,10 +33,6 @@ const WINDOW_MS = 30_000;
 const WINDOW_QUICK_MS = 10_000;
 const CHANGE_EVERY_MS = 1_000;
 
-const EXTRA_ROUNDS = 500;
-/** Beyond the end of any file here. */
-const FAR = 1024 * 1024;
-
 type Family = readonly (readonly [Role, number])[];
 
 interface Task {
@@ -44,35 +40,16 @@ interface Task {
   readonly family: Family;
   readonly windowMs: number;
   readonly atMost: number;
-  /** What a read of a made-up file takes on top of a real one's. */
-  readonly extraMs: number;
 }
 
-/** Asking for a file's identity and reading past its end. */
-function extraOf(file: string): number {
-  const fd = openSync(file, 'r');
-  const buffer = Buffer.alloc(64);
-  // The quickest of some batches: the others were interrupted by somebody else.
-  const batches = Array.from({ length: 10 }, () => {
-    const started = performance.now();
-    for (let round = 0; round < EXTRA_ROUNDS; round += 1) {
-      statSync(file);
-      readSync(fd, buffer, 0, buffer.length, FAR);
-    }
-    return (performance.now() - started) / EXTRA_ROUNDS;
-  });
-  closeSync(fd);
-  return Math.min(...batches);
-}
-
-/** Two calls for each file; those of `api` are messages. */
+/** One call for each file; those of `api` are messages. */
 function readFiles(family: Family): number {
   const readers = family.filter(([role]) => role !== 'api');
-  return readers.reduce((sum, [, pid]) => sum + ioOf(pid).calls / 2, 0);
+  return readers.reduce((sum, [, pid]) => sum + ioOf(pid).calls, 0);
 }
 
 async function cpuOver(task: Task, note: string): Promise<readonly Figure[]> {
-  const { bench, family, windowMs, atMost, extraMs } = task;
+  const { bench, family, windowMs, atMost } = task;
   const before = family.map(([, pid]) => cpuMs(pid));
   const filesBefore = readFiles(family);
   const started = performance.now();
@@ -94,8 +71,11 @@ async function cpuOver(task: Task, note: string): Promise<readonly Figure[]> {
     ...family.map(([role], index) => figure(role, shares[index])),
     { ...figure('total', total), atMost },
     {
-      ...figure('of it for files being made up', (100 * files * extraMs) / elapsed),
-      note: `estimate: ${Math.round((1000 * files) / elapsed)} reads a second`,
+      bench,
+      what: 'files read in a second',
+      value: Math.round((1000 * files) / elapsed),
+      unit: 'count',
+      note,
     },
   ];
 }
@@ -113,9 +93,8 @@ async function measure(size: TreeSize, atMost: number, quick: boolean): Promise<
   try {
     await until200(nospof, '/readyz');
     await pause(quick ? SETTLE_QUICK_MS : SETTLE_MS);
-    const extraMs = extraOf(join(tree.proc, 'mdstat'));
     const windowMs = quick ? WINDOW_QUICK_MS : WINDOW_MS;
-    const task: Task = { bench, family: familyOf(nospof.pid), windowMs, atMost, extraMs };
+    const task: Task = { bench, family: familyOf(nospof.pid), windowMs, atMost };
     const still = await cpuOver(task, 'values stand still');
     moving = setInterval(tree.change, CHANGE_EVERY_MS);
     const moved = await cpuOver(task, 'one in ten moves each second');

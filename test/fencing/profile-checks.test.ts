@@ -144,7 +144,12 @@ const CASES: readonly (readonly [string, string, readonly (string | RegExp)[]])[
 
 t.test('mistakes in profiles', async (t) => {
   for (const [name, text, expected] of CASES) {
-    const { profile, problems } = await profileFrom({ name: 'made', file: 'made.yaml', text });
+    const { profile, problems } = await profileFrom({
+      name: 'made',
+      file: 'made.yaml',
+      text,
+      writableByAll: false,
+    });
     const shown = formatProblems(problems)
       .split('\n')
       .filter((one) => one !== '');
