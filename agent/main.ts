@@ -29,6 +29,7 @@ const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   switch: () => import('./commands/switch.ts'),
   forget: () => import('./commands/forget.ts'),
   disk: () => import('./commands/disk.ts'),
+  rules: () => import('./commands/rules.ts'),
   version: () => import('./commands/version.ts'),
 };
 

@@ -3,14 +3,13 @@
  * clocks of alarms that stand move on by themselves. What one alarm's life is, `lifecycle.ts` says; what
  * is done about it, `ladder.ts`.
  */
-import type { Assessed } from './assess.ts';
 import type { Scope } from './cel-eval.ts';
 import type { Alarm, AlarmId, AlarmState, Because, SubjectId } from './decision.ts';
 import { type Draft, dueBy } from './draft.ts';
 import { LATE_MS } from './guards.ts';
 import { climbed, forgetSpent, settleEnded, takeBack } from './ladder.ts';
 import { alarmId, begin, dueOf, move } from './lifecycle.ts';
-import { type Advice, type Ms, ms, type SourceId } from './model.ts';
+import { type Ms, ms, type SourceId } from './model.ts';
 import { related } from './related.ts';
 import {
   type ReadyRule,
@@ -32,8 +31,10 @@ interface Pass extends Scene {
   readonly book: Rulebook;
   readonly around: Surroundings;
   readonly alarms: Map<AlarmId, Alarm>;
-  /** Evaluated in this step. */
+  /** Alarms whose condition was asked in this step. */
   readonly seen: Set<AlarmId>;
+  /** What has alarms, so that nothing is looked up for what has none. */
+  readonly subjects: ReadonlySet<SubjectId>;
   readonly cleared: Alarm[];
 }
 
@@ -74,10 +75,11 @@ function judgeOne(pass: Pass, ready: ReadyRule, subject: SubjectId, scope: Scope
   const { now } = pass.draft;
   const said = ready.condition.run(scope);
   const holds = typeof said === 'boolean' ? said : undefined;
+  if (holds !== true && !pass.subjects.has(subject)) return;
   const id = alarmId(rule.name, subject);
   const before = pass.alarms.get(id);
-  pass.seen.add(id);
   if (before === undefined && holds !== true) return;
+  pass.seen.add(id);
   const because = (alarm: Alarm): Because =>
     becauseOf(alarm, valuesRead(ready, scope), alarm.summary);
   const text = holds === true ? summaryText(ready, scope) : (before?.summary ?? '');
@@ -131,9 +133,10 @@ function closeOrphans(pass: Pass): void {
 function moveClocks(pass: Pass): void {
   const { now } = pass.draft;
   for (const alarm of [...pass.alarms.values()]) {
-    if (pass.seen.has(alarm.id)) continue;
     const ready = pass.book.rules.get(alarm.rule);
-    if (ready === undefined) continue;
+    if (ready === undefined || pass.seen.has(alarm.id)) continue;
+    // A raised alarm waits for news, not for time.
+    if (alarm.state === 'raised' && ready.rule.times === undefined) continue;
     const holds = alarm.holds === 'unknown' ? undefined : alarm.holds;
     const after = move(alarm, ready.rule, holds, now);
     put(pass, alarm, after, () => becauseOf(after, {}, after.summary));
@@ -211,15 +214,15 @@ function shownLateMs(late: Draft['late'], now: Ms): number {
   return late !== undefined && late.at > now - LATE_SHOWN_MS ? late.lateMs : 0;
 }
 
-function openPass(draft: Draft, assessed: Assessed, advice: readonly Advice[]): Pass {
+function openPass(scene: Scene): Pass {
+  const { draft, advice } = scene;
   return {
-    draft,
-    assessed,
-    advice,
+    ...scene,
     book: rulebookOf(draft.judgement.rules),
     around: surroundingsOf(shownLateMs(draft.late, draft.now), advice),
     alarms: new Map(draft.alarms.map((alarm) => [alarm.id, alarm])),
     seen: new Set(),
+    subjects: new Set(draft.alarms.map((alarm) => alarm.subject)),
     cleared: [],
   };
 }
@@ -227,7 +230,8 @@ function openPass(draft: Draft, assessed: Assessed, advice: readonly Advice[]): 
 function judgeAll(pass: Pass): void {
   const { draft, assessed, around } = pass;
   const { before } = draft;
-  const all = draft.judgement.rules !== before.judgement.rules;
+  const adopted = draft.told.some((input) => input.kind === 'adopt');
+  const all = adopted || draft.judgement.rules !== before.judgement.rules;
   const reshaped =
     all ||
     assessed.topology !== before.topology ||
@@ -258,7 +262,7 @@ function climbAll(pass: Pass): void {
       const thing = thingOf(pass, kind, alarm.subject);
       return thing === undefined ? {} : valuesRead(ready, scopeOf(thing, pass.around));
     };
-    const names = related(draft, assessed.topology, kind, alarm.subject);
+    const names = (): readonly string[] => related(draft, assessed.topology, kind, alarm.subject);
     const after = climbed(draft, { rule: ready.rule, alarm, values, names });
     if (after !== alarm) draft.alarms = draft.alarms.with(place, after);
   }
@@ -269,12 +273,13 @@ function sameAlarms(before: readonly Alarm[], after: readonly Alarm[]): boolean 
 }
 
 /** Alarms and remedies of this step, into the draft. */
-export function judgeAlarms(draft: Draft, assessed: Assessed, advice: readonly Advice[]): void {
+export function judgeAlarms(scene: Scene): void {
+  const { draft } = scene;
   takeLateness(draft);
   const { rules } = draft.judgement;
   if (rules.length === 0 && draft.alarms.length === 0) return;
   settleEnded(draft, rulebookOf(rules).rules);
-  const pass = openPass(draft, assessed, advice);
+  const pass = openPass(scene);
   judgeAll(pass);
   mute(pass);
   const after = [...pass.alarms.values()];

@@ -19,6 +19,12 @@ export interface Assessed {
   readonly ageing: readonly number[];
 }
 
+export interface Judged {
+  readonly assessed: Assessed;
+  /** Places of the components that are not what they were. */
+  readonly changed: ReadonlySet<number>;
+}
+
 /** Judges what was touched; true when the inventory took up a component. */
 function judgeTouched(draft: Draft): boolean {
   let taken = false;
@@ -165,7 +171,7 @@ function propagate(
 }
 
 /** The draft judged: what of it may be shown and what the next step builds on. */
-export function assess(draft: Draft): Assessed {
+export function assess(draft: Draft): Judged {
   const { before } = draft;
   if (draft.topologyChanged) touchNeverFound(draft);
   const taken = judgeTouched(draft);
@@ -186,11 +192,12 @@ export function assess(draft: Draft): Assessed {
   for (const place of new Set([...before.ageing, ...draft.touched])) {
     if ((draft.slots[place]?.memory.flaps.length ?? 0) > 0) ageing.push(place);
   }
-  return {
+  const assessed: Assessed = {
     components: changed.size === 0 && !moved ? before.components : components,
     topology,
     judged,
     groups,
     ageing,
   };
+  return { assessed, changed };
 }

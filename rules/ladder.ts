@@ -21,7 +21,7 @@ export interface Climber {
   readonly alarm: Alarm;
   readonly values: () => Because['values'];
   /** The subject, and what it needs or consists of. */
-  readonly names: readonly string[];
+  readonly names: () => readonly string[];
 }
 
 function filled(text: string, subject: string): string {
@@ -140,7 +140,7 @@ function climb(draft: Draft, climber: Climber, index: number, refused: Guard | u
   const remedy = rule.ladder[index];
   if (remedy === undefined) return { kind: 'exhausted' };
   const deed = deedFor(remedy.deed, alarm.subject);
-  const names = [...climber.names, ...touched(deed)];
+  const names = [...climber.names(), ...touched(deed)];
   const question: Question = { draft, rule, alarm, index, remedy, deed, names };
   const { refusedBy, asked } = ask(question);
   if (refusedBy === undefined) {

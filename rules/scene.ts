@@ -11,6 +11,8 @@ import type { Thing } from './views.ts';
 export interface Scene {
   readonly draft: Draft;
   readonly assessed: Assessed;
+  /** Places of the components that are not what they were. */
+  readonly changed: ReadonlySet<number>;
   readonly advice: readonly Advice[];
 }
 
@@ -35,16 +37,16 @@ function advised(draft: Draft, now: readonly Advice[]): ReadonlySet<string> {
   return advice === now ? new Set() : new Set([...advice, ...now].map((one) => one.about));
 }
 
+/** Components that are not what they were, or about which other advice is given. */
 export function changedComponents(scene: Scene, all: boolean): readonly Component[] {
-  const { draft, assessed, advice } = scene;
-  const { before } = draft;
-  const about = advised(draft, advice);
-  if (!all && about.size === 0 && assessed.components === before.components) return [];
-  const moved = draft.places !== before.places;
-  return assessed.components.filter((component, place) => {
-    const at = moved ? (before.places.get(component.id) ?? -1) : place;
-    return all || component !== before.components[at] || about.has(component.id);
-  });
+  const { draft, assessed, changed, advice } = scene;
+  if (all) return assessed.components;
+  const places = new Set(changed);
+  for (const about of advised(draft, advice)) {
+    const place = draft.places.get(about as ComponentId);
+    if (place !== undefined) places.add(place);
+  }
+  return [...places].flatMap((place) => assessed.components[place] ?? []);
 }
 
 function changedGroups({ draft, assessed }: Scene, all: boolean): readonly Group[] {

@@ -103,10 +103,10 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   endActions(draft);
   moveServices(draft);
   decay(draft);
-  const assessed = assess(draft);
+  const { assessed, changed } = assess(draft);
   const states = [...draft.sources.values()];
   const advice = draft.adviceChanged ? states.flatMap((state) => state.advice) : world.advice;
-  judgeAlarms(draft, assessed, advice);
+  judgeAlarms({ draft, assessed, changed, advice });
   return {
     ...assessed,
     at: now,

@@ -33,6 +33,7 @@ export const COMMANDS = [
   'service',
   'why',
   'whatif',
+  'rules',
   'replay',
   'capture',
   'check',
@@ -133,6 +134,18 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     example: "nospof whatif 'psu/* failed' --for 10m",
     notes: [
       'It reads the journal and touches nothing. Services: failed, hanging, stopped, running.',
+    ],
+  },
+  rules: {
+    about: 'list the rules in force, check a file of your own, or try it on what is seen now',
+    operands: [
+      { name: 'DEED', about: 'list (the default), check or test', optional: true },
+      { name: 'FILE', about: 'the rule; not for list', optional: true },
+    ],
+    flags: [JSON_FLAG, CONFIG, RUN],
+    example: 'nospof rules test /etc/nospof/rules/fan-slow.yaml',
+    notes: [
+      'docs/rules.md says how rules are written. Exit status of test 1: it holds of something.',
     ],
   },
   replay: {
