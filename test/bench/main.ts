@@ -12,6 +12,7 @@ import { benchCore } from './core.ts';
 import { benchIdle } from './idle.ts';
 import { benchLoop } from './loop.ts';
 import { type Figure, RESULT_FILE, tableOf } from './report.ts';
+import { benchRestart } from './restart.ts';
 import { benchScrape } from './scrape.ts';
 import { benchStart } from './start.ts';
 import { benchWakes } from './wakes.ts';
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   wakes: benchWakes,
   idle: benchIdle,
   loop: benchLoop,
+  restart: benchRestart,
   scrape: benchScrape,
 };
 
