@@ -13,6 +13,7 @@ import { benchIdle } from './idle.ts';
 import { benchLoop } from './loop.ts';
 import { type Figure, RESULT_FILE, tableOf } from './report.ts';
 import { benchReservation } from './reservation.ts';
+import { benchRestart } from './restart.ts';
 import { benchScrape } from './scrape.ts';
 import { benchStart } from './start.ts';
 import { benchWakes } from './wakes.ts';
@@ -25,6 +26,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   wakes: benchWakes,
   idle: benchIdle,
   loop: benchLoop,
+  restart: benchRestart,
   scrape: benchScrape,
   reservation: benchReservation,
 };

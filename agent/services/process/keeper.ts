@@ -179,11 +179,12 @@ async function main(): Promise<void> {
   // Whoever ends all in the agent's control group does not mean the services.
   openScope(domain, 'keeper')?.take(process.pid);
   const libc = await openKeeperLibc();
-  libc?.becomeSubreaper();
+  const subreaper = libc?.becomeSubreaper() ?? false;
   const runs = openRuns({
     folder,
     domain,
     libc,
+    subreaper,
     onChange: (name) => {
       const kept = runs.look(name);
       say(agent, { news: name, kept });

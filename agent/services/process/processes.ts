@@ -70,16 +70,25 @@ export function processesOf(run: string, leader: number): readonly ProcessInfo[]
   return all.filter(({ pid }) => found.has(pid));
 }
 
-/** Children of this process that have ended and that nobody asked for. */
-export function zombies(known: (pid: number) => boolean): readonly number[] {
-  let children: readonly number[];
+/** Pids of the children of this process, zombies included. */
+function childrenHere(): readonly number[] {
   try {
-    const text = readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1');
-    children = text.trim() === '' ? [] : text.trim().split(' ').map(Number);
+    const text = readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1').trim();
+    return text === '' ? [] : text.split(' ').map(Number);
   } catch {
-    children = listProcesses()
+    // A kernel without that file.
+    return listProcesses()
       .filter(({ parent }) => parent === process.pid)
       .map(({ pid }) => pid);
   }
-  return children.filter((pid) => !known(pid) && processInfo(pid)?.state === 'Z');
+}
+
+/** Children of this process, alive, that nobody asked for: orphans that came to it. */
+export function orphans(known: (pid: number) => boolean): readonly number[] {
+  return childrenHere().filter((pid) => !known(pid) && processInfo(pid)?.state !== 'Z');
+}
+
+/** Children of this process that have ended and that nobody asked for. */
+export function zombies(known: (pid: number) => boolean): readonly number[] {
+  return childrenHere().filter((pid) => !known(pid) && processInfo(pid)?.state === 'Z');
 }

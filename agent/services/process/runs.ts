@@ -11,7 +11,7 @@ import type { Exit } from '../../../rules/service.ts';
 import { monotonicMs } from '../../ports/clock.ts';
 import { PROGRAM_FOLDERS } from '../../ports/programs.ts';
 import type { KeeperLibc } from './libc.ts';
-import { processesOf, processInfo, RUN_VARIABLE } from './processes.ts';
+import { orphans, processesOf, processInfo, RUN_VARIABLE } from './processes.ts';
 import type { Kept, StartOrder } from './protocol.ts';
 import { openScope, type Scope } from './scope.ts';
 import { openStderr, type Stderr } from './stderr.ts';
@@ -51,6 +51,8 @@ export interface RunsOptions {
   /** Tells this keeper's control groups from another's. */
   readonly domain: string;
   readonly libc: KeeperLibc | undefined;
+  /** Orphans of what is started come to this process. */
+  readonly subreaper: boolean;
   /** Something about this service changed. */
   readonly onChange: (name: string) => void;
 }
@@ -61,6 +63,11 @@ interface Run {
   exit: Exit | undefined;
   /** Nothing was left: its pid may be another's from now on. */
   swept: boolean;
+  /**
+   * What it leaves behind comes to this process, by the kernel: where its control group is empty and no
+   * orphan has come, nothing is left, and /proc need not be searched.
+   */
+  readonly reaped: boolean;
 }
 
 const SWEEP_EVERY_MS = 10;
@@ -91,20 +98,23 @@ const LASTING: ReadonlySet<string> = new Set([
   'EISDIR',
 ]);
 
+type Owns = (pid: number) => boolean;
+
 /** Everything of a run that is still there. */
-function leftOf({ record, scope, swept }: Run): readonly number[] {
+function leftOf({ record, scope, swept, reaped }: Run, owns: Owns): readonly number[] {
   if (swept) return [];
   const pids = new Set(scope?.pids() ?? []);
+  if (reaped && scope !== undefined && pids.size === 0 && orphans(owns).length === 0) return [];
   for (const { pid } of processesOf(record.run, record.pid)) pids.add(pid);
   pids.delete(process.pid);
   return [...pids];
 }
 
 /** Kills what is left, and gives it. */
-function killAll(run: Run): readonly number[] {
+function killAll(run: Run, owns: Owns): readonly number[] {
   if (run.swept) return [];
   run.scope?.kill();
-  const left = leftOf(run);
+  const left = leftOf(run, owns);
   for (const pid of left) signalPid(pid, 'SIGKILL');
   if (left.length === 0 && run.exit !== undefined) {
     run.swept = true;
@@ -114,9 +124,9 @@ function killAll(run: Run): readonly number[] {
 }
 
 /** Kills until nothing is left or time is up; gives what is left. */
-async function sweep(run: Run, untilMs: number): Promise<readonly number[]> {
+async function sweep(run: Run, owns: Owns, untilMs: number): Promise<readonly number[]> {
   for (;;) {
-    const left = killAll(run);
+    const left = killAll(run, owns);
     if (left.length === 0 || monotonicMs() >= untilMs) return left;
     await pause(SWEEP_EVERY_MS);
   }
@@ -127,9 +137,9 @@ function unkillable(pid: number): string {
 }
 
 /** Why nothing may be started on top of this run. */
-async function inTheWay(before: Run): Promise<string | undefined> {
+async function inTheWay(before: Run, owns: Owns): Promise<string | undefined> {
   if (before.exit === undefined) return `already runs as process ${before.record.pid}`;
-  const left = await sweep(before, monotonicMs() + LEFTOVER_MS);
+  const left = await sweep(before, owns, monotonicMs() + LEFTOVER_MS);
   return left[0] === undefined ? undefined : unkillable(left[0]);
 }
 
@@ -180,7 +190,7 @@ class Keeping implements Runs {
     const { name } = order;
     const before = this.#runs.get(name);
     if (before !== undefined) {
-      const why = await inTheWay(before);
+      const why = await inTheWay(before, this.owns);
       if (why !== undefined) return { ok: false, why, lasting: false };
     }
     this.#count += 1;
@@ -200,7 +210,8 @@ class Keeping implements Runs {
     const ticks = processInfo(pid)?.ticks ?? 0;
     const record = { name, run, pid, ticks, startedMs: monotonicMs() };
     const scope = openScope(this.#options.domain, name);
-    const one: Run = { record, scope, exit: undefined, swept: false };
+    const reaped = this.#options.subreaper;
+    const one: Run = { record, scope, exit: undefined, swept: false, reaped };
     this.#runs.set(name, one);
     child.on('error', () => undefined);
     child.once('exit', (status, signal) => {
@@ -224,7 +235,7 @@ class Keeping implements Runs {
       while (run.exit === undefined && monotonicMs() < killAtMs) await pause(SWEEP_EVERY_MS);
     }
     const untilMs = monotonicMs() + patienceMs;
-    const left = await sweep(run, untilMs);
+    const left = await sweep(run, this.owns, untilMs);
     while (run.exit === undefined && monotonicMs() < untilMs) await pause(SWEEP_EVERY_MS);
     if (left.length === 0 && run.exit !== undefined) return undefined;
     return unkillable(left[0] ?? pid);
@@ -234,7 +245,7 @@ class Keeping implements Runs {
     for (const record of records) {
       const { name, exit } = record;
       const scope = exit === undefined ? openScope(this.#options.domain, name) : undefined;
-      const run: Run = { record, scope, exit, swept: exit !== undefined };
+      const run: Run = { record, scope, exit, swept: exit !== undefined, reaped: false };
       this.#runs.set(name, run);
       if (exit === undefined) void this.#watchAdopted(run);
     }
@@ -263,7 +274,7 @@ class Keeping implements Runs {
     const why = `cannot be started: ${error.message}`;
     const exit: Exit = { run, how: 'status', value: 127, afterStartMs: 0, lastLine: why };
     const record = { name, run, pid: 0, ticks: 0, startedMs: monotonicMs() };
-    this.#runs.set(name, { record, scope: undefined, exit, swept: true });
+    this.#runs.set(name, { record, scope: undefined, exit, swept: true, reaped: false });
     return { ok: false, why, lasting: LASTING.has(error.code ?? '') };
   }
 
@@ -274,7 +285,7 @@ class Keeping implements Runs {
     run.exit = { run: id, ...end, afterStartMs: Math.round(monotonicMs() - startedMs), lastLine };
     this.#options.onChange(name);
     // What the main process leaves behind would stand in the way of the next one.
-    void sweep(run, monotonicMs() + LEFTOVER_MS);
+    void sweep(run, this.owns, monotonicMs() + LEFTOVER_MS);
   }
 
   async #watchAdopted(run: Run): Promise<void> {

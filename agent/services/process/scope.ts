@@ -17,8 +17,15 @@ export interface Scope {
   readonly remove: () => void;
 }
 
+let mountKnown: string | undefined;
+
 /** Where cgroup v2 is mounted. */
 function mountOf(): string | undefined {
+  mountKnown ??= findMount();
+  return mountKnown;
+}
+
+function findMount(): string | undefined {
   try {
     for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
       const [left = '', right = ''] = line.split(' - ');
