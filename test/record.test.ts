@@ -157,7 +157,7 @@ t.test('with another judgement the difference is shown', async (t) => {
   lines.push(recorder.step({ at: ms(10), inputs, before, after: world }).line);
   const limits = [{ component: 'fan/*', gauge: 'rpm', below: { failed: 500 } }];
   const reader = openSegmentReader();
-  const replayed = openReplay(judgementOf({ limits }));
+  const replayed = openReplay(() => judgementOf({ limits }));
   const found = lines.flatMap((line) => {
     const entry = reader.take(line);
     return entry === undefined ? [] : [replayed.take(entry) ?? []].flat();
