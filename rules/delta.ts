@@ -4,11 +4,11 @@
  * before gets the new one back, equal in all that judgement looks at.
  */
 import { sameReading } from './absorb.ts';
-import { type Json, openDecoder, openEncoder } from './codec.ts';
+import { CodecError, type Json, openDecoder, openEncoder } from './codec.ts';
 import type { Advice, GroupReading, Observation, Reading } from './model.ts';
 
-/** A reading that changed: its place, then gauges and their new values, or the whole reading. */
-export type Patch = readonly [number, ...(readonly (string | number)[])] | readonly [number, Json];
+/** A reading that changed: its place, then places of gauges and their new values, or the whole reading. */
+export type Patch = readonly [number, ...(readonly number[])] | readonly [number, Json];
 
 /** `undefined`: the same again; a list: what changed; an object: the whole observation. */
 export type Delta = undefined | readonly Patch[] | Json;
@@ -44,12 +44,12 @@ function gaugePatch(place: number, before: Reading, after: Reading): Patch | und
   if (keys.length !== old.length || !keys.every((key, index) => key === old[index]))
     return undefined;
   if (!sameReading({ ...before, gauges: after.gauges }, after)) return undefined;
-  const patch: [number, ...(string | number)[]] = [place];
-  for (const key of keys) {
+  const patch: [number, ...number[]] = [place];
+  for (const [at, key] of keys.entries()) {
     const value = after.gauges[key];
     if (value === before.gauges[key]) continue;
     if (value === undefined || !Number.isFinite(value) || Object.is(value, -0)) return undefined;
-    patch.push(key, value);
+    patch.push(at, value);
   }
   return patch;
 }
@@ -77,10 +77,15 @@ function whole(observation: Observation): Json {
 
 function patched(before: Reading, patch: Patch): Reading {
   const [, first, ...rest] = patch;
-  if (typeof first !== 'string') return openDecoder().decode(first as Json) as Reading;
+  if (typeof first !== 'number') return openDecoder().decode(first as Json) as Reading;
   const gauges: Record<string, number> = { ...before.gauges };
-  const words = [first, ...rest];
-  for (let at = 0; at < words.length; at += 2) gauges[String(words[at])] = Number(words[at + 1]);
+  const keys = Object.keys(gauges);
+  const changes = [first, ...rest];
+  for (let at = 0; at < changes.length; at += 2) {
+    const key = keys[Number(changes[at])];
+    if (key === undefined) throw new CodecError('a gauge changed that was never read');
+    gauges[key] = Number(changes[at + 1]);
+  }
   return { ...before, gauges };
 }
 

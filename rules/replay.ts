@@ -9,7 +9,7 @@ import type { Entry } from './record.ts';
 import { verdictsText } from './record.ts';
 import { step } from './step.ts';
 import { verdictsOf } from './verdicts.ts';
-import type { World } from './world.ts';
+import type { Input, World } from './world.ts';
 
 export interface Difference {
   readonly at: Ms;
@@ -26,24 +26,33 @@ export interface Replay {
   readonly steps: () => number;
 }
 
-/** With `judgement` the recorded ones, at the start and by reloads, are put aside. */
-export function openReplay(judgement?: Judgement): Replay {
+/** What to judge by instead of what was recorded, at the start and after each reload. */
+export type Rejudge = (recorded: Judgement) => Judgement;
+
+export function openReplay(rejudge?: Rejudge): Replay {
   let world: World | undefined;
   let steps = 0;
+  /** The checkpoint, judged otherwise; what that comes to is no step of the record. */
+  function begin(recorded: World): Difference | undefined {
+    world = recorded;
+    if (rejudge === undefined) return undefined;
+    const judgement = rejudge(recorded.judgement);
+    world = step(recorded, recorded.at, [{ kind: 'judgement', judgement }]);
+    const replayed = verdictsText(verdictsOf(recorded, world));
+    return replayed === '' ? undefined : { at: recorded.at, recorded: '', replayed };
+  }
+
+  function rejudged(input: Input): Input {
+    if (rejudge === undefined || input.kind !== 'judgement') return input;
+    return { kind: 'judgement', judgement: rejudge(input.judgement) };
+  }
+
   return {
     take: (entry) => {
-      if (entry.kind === 'world') {
-        world = entry.world;
-        if (judgement !== undefined)
-          world = step(world, world.at, [{ kind: 'judgement', judgement }]);
-      }
+      if (entry.kind === 'world') return begin(entry.world);
       if (entry.kind !== 'step' || world === undefined) return undefined;
-      const inputs =
-        judgement === undefined
-          ? entry.inputs
-          : entry.inputs.filter((input) => input.kind !== 'judgement');
       const before = world;
-      world = step(before, entry.at, inputs);
+      world = step(before, entry.at, entry.inputs.map(rejudged));
       steps += 1;
       const replayed = verdictsText(verdictsOf(before, world));
       if (replayed === entry.text) return undefined;

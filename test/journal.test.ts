@@ -62,7 +62,7 @@ async function replayed(
   const found: Found[] = [];
   const results: SegmentResult[] = [];
   const options = {
-    judgement: undefined,
+    rejudge: undefined,
     onDifference: (one: Found): unknown => found.push(one),
     enough: () => false,
   };

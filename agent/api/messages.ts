@@ -5,6 +5,7 @@
 import type { Alarm, Maintenance } from '../../rules/decision.ts';
 import type { Advice, Component, Group, Ms, Sample, Sight, Vitals } from '../../rules/model.ts';
 import type { Service } from '../../rules/service.ts';
+import type { MaintenanceCommand } from '../maintenance.ts';
 
 /** Times and sizes of the API; each is a guess that its comment says how to better. */
 export interface ApiLimits {
@@ -53,7 +54,8 @@ export type ApiCommand =
       readonly deed: ServiceDeed;
       /** Its name or identity. */
       readonly service: string;
-    };
+    }
+  | MaintenanceCommand;
 
 export const SERVICE_DEEDS = ['start', 'stop', 'restart', 'clear'] as const;
 export type ServiceDeed = (typeof SERVICE_DEEDS)[number];

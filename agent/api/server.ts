@@ -10,6 +10,7 @@ import { viewOf } from '../../exporters/status/view.ts';
 import { durationText } from '../../exporters/status/words.ts';
 import { limitConnections } from './connections.ts';
 import { foreignPage, hostAllowed, SECURITY_HEADERS } from './guard.ts';
+import { MAINTENANCE_PATHS, serveMaintenance } from './maintenance.ts';
 import { type ApiCommand, SERVICE_DEEDS, type ServiceDeed } from './messages.ts';
 import type { ApiState, Known, MetricsSource } from './state.ts';
 import { type Stream, VIEWERS_MAX } from './stream.ts';
@@ -42,6 +43,7 @@ const PATHS: readonly string[] = [
 const COMMAND_PATHS: readonly string[] = [
   'POST /api/v1/forget {"component": "..."}',
   'POST /api/v1/service {"deed": "start|stop|restart|clear", "service": "..."}',
+  ...MAINTENANCE_PATHS,
 ];
 
 /** Hands a command to the agent; rejects with what to tell the operator. */
@@ -203,6 +205,7 @@ function serveCommands(app: FastifyInstance, command: Commander): void {
     { schema: SERVICE_SCHEMA },
     async (request, reply) => answerCommand(reply, command, { verb: 'service', ...request.body }),
   );
+  serveMaintenance(app, (reply, order) => answerCommand(reply, command, order));
 }
 
 /** A server that does not listen yet. */

@@ -39,6 +39,7 @@ export const COMMANDS = [
   'check',
   'switch',
   'disk',
+  'maintenance',
   'forget',
   'version',
 ] as const;
@@ -154,8 +155,8 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     flags: [
       {
         name: 'rules',
-        value: 'FILE',
-        about: 'a configuration to judge by instead: shows what would have been decided',
+        value: 'PATH',
+        about: 'judge by another configuration, or folder of rules: what would have been decided',
       },
     ],
     example: 'nospof replay /var/lib/nospof/journal',
@@ -213,6 +214,24 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
       'Exit status of status, on and off: 0 it was seen so; 1 not so, or not known.',
       'off and on touch power at once, whatever runs there: they ask first, or need --yes.',
     ],
+  },
+  maintenance: {
+    about: 'hold back what the agent would do, for a reason and a time',
+    operands: [{ name: 'CHANGE', about: 'begin, end or list (the default)', optional: true }],
+    flags: [
+      { name: 'reason', value: 'TEXT', about: 'why, for the others on call' },
+      { name: 'for', value: 'TIME', about: 'it ends by itself after that; default 1h, at most 7d' },
+      {
+        name: 'scope',
+        value: 'GLOB',
+        about: "services, components or groups held back; default '*', the node",
+      },
+      JSON_FLAG,
+      CONFIG,
+      RUN,
+    ],
+    example: 'nospof maintenance begin --reason upgrade --for 2h',
+    notes: ['Everything is still seen and told. Beginning again with the same scope renews.'],
   },
   forget: {
     about: 'tell the agent that an absent component is gone for good',

@@ -10,6 +10,7 @@ import { type Agent, lookOnce, startAgent } from '../agent.ts';
 import { type Api, type ApiCommand, openApi } from '../api/feed.ts';
 import { prepareFolders } from '../config/folders.ts';
 import { formatProblems } from '../config/problems.ts';
+import { maintenanceWord } from '../maintenance.ts';
 import { monotonicNow } from '../ports/clock.ts';
 import { serviceWord } from '../services/word.ts';
 import type { ParsedArgs } from './args.ts';
@@ -30,8 +31,10 @@ interface Running {
 
 async function onCommand(agent: Agent, command: ApiCommand): Promise<string> {
   const { loop } = agent;
-  if (command.verb === 'service') {
-    const { word, answer } = serviceWord(loop.world(), command);
+  if (command.verb !== 'forget') {
+    const world = loop.world();
+    const { word, answer } =
+      command.verb === 'service' ? serviceWord(world, command) : maintenanceWord(world, command);
     loop.tell({ kind: 'word', at: monotonicNow(), word });
     return answer;
   }

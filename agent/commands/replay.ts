@@ -3,8 +3,10 @@
  * or, with other rules, what would have been decided. Exit status 0: all equal; 1: something differs or
  * cannot be read; 2: the arguments are no good.
  */
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { openDecoder } from '../../rules/codec.ts';
-import type { Judgement } from '../../rules/config.ts';
+import type { Rejudge } from '../../rules/replay.ts';
 import type { Verdicts } from '../../rules/verdicts.ts';
 import { surroundings } from '../config/defaults.ts';
 import { loadConfig } from '../config/load.ts';
@@ -50,11 +52,23 @@ function printSegment(result: SegmentResult): void {
   if (unlike) complain(`${name}: does not begin where the segment before it ended`);
 }
 
-/** Undefined after the problems were printed. */
-async function judgementOf(file: string): Promise<Judgement | undefined> {
+/**
+ * A configuration judges by all that it says; a folder of rules only changes the rules. Undefined after
+ * the problems were printed.
+ */
+async function rejudgeBy(path: string): Promise<Rejudge | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory()) {
+    const { loadRules } = await import('../ruleset.ts');
+    const folder = resolve(path);
+    const { rules, problems } = await loadRules({ folder }, folder);
+    if (problems.length === 0) return (recorded) => ({ ...recorded, rules });
+    complainLines(formatProblems(problems));
+    return undefined;
+  }
   const names = (await loadCollectors()).map(({ name }) => name);
-  const loaded = await loadConfig(file, {}, surroundings(names));
-  if (loaded.ok) return loaded.config.judgement;
+  const loaded = await loadConfig(path, {}, surroundings(names, { rules: true }));
+  if (loaded.ok) return () => loaded.config.judgement;
   complainLines(formatProblems(loaded.problems));
   return undefined;
 }
@@ -62,18 +76,18 @@ async function judgementOf(file: string): Promise<Judgement | undefined> {
 export async function run(args: ParsedArgs): Promise<number> {
   const [path = ''] = args.operands;
   const { rules } = args.values;
-  const judgement = rules === undefined ? undefined : await judgementOf(rules);
-  if (rules !== undefined && judgement === undefined) return 2;
+  const rejudge = rules === undefined ? undefined : await rejudgeBy(rules);
+  if (rules !== undefined && rejudge === undefined) return 2;
   let different = 0;
   let bad = 0;
-  const most = judgement === undefined ? 1 : DIFFERENCES_MAX;
+  const most = rejudge === undefined ? 1 : DIFFERENCES_MAX;
   try {
     const replayed = replaySegments(await segmentPaths(path), {
-      judgement,
+      rejudge,
       enough: () => different >= most,
       onDifference: (found) => {
         different += 1;
-        if (judgement === undefined) printDifference(found);
+        if (rejudge === undefined) printDifference(found);
         else printChange(found);
       },
     });
@@ -87,6 +101,6 @@ export async function run(args: ParsedArgs): Promise<number> {
     return 1;
   }
   if (different === 0 && bad === 0) print('every decision is the same, byte for byte');
-  else if (different >= most && judgement !== undefined) print('ended here: too many differences');
+  else if (different >= most && rejudge !== undefined) print('ended here: too many differences');
   return different > 0 || bad > 0 ? 1 : 0;
 }

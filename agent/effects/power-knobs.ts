@@ -180,12 +180,20 @@ async function* choices(
   }
 }
 
-/** What to write for these knobs, in their order: a governor gives way before its preference. */
+/** Some drivers refuse a preference while the governor is `performance`: it gives way first. */
+const ORDER: readonly PowerKnob[] = [
+  'governor',
+  'energy-preference',
+  'platform-profile',
+  'rapl-limit',
+];
+
+/** What to write for these knobs, in the order in which drivers take it. */
 export async function planShed(sys: string, knobs: readonly PowerKnob[]): Promise<Plan> {
   const turns: Turn[] = [];
   const notes: string[] = [];
   let already = 0;
-  for (const knob of knobs) {
+  for (const knob of ORDER.filter((one) => knobs.includes(one))) {
     let files = 0;
     for await (const [path, choice] of choices(sys, knob)) {
       files += 1;

@@ -4,9 +4,8 @@
  * the world at its end must be the checkpoint of the next. It touches nothing but the files it reads.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Judgement } from '../../rules/config.ts';
 import type { Entry, Head } from '../../rules/record.ts';
-import { type Difference, openReplay } from '../../rules/replay.ts';
+import { type Difference, openReplay, type Rejudge } from '../../rules/replay.ts';
 import type { World } from '../../rules/world.ts';
 import { entriesOf, JournalError, readSegment, type SegmentText } from './read.ts';
 
@@ -31,7 +30,8 @@ export interface SegmentResult {
 }
 
 export interface ReplayOptions {
-  readonly judgement: Judgement | undefined;
+  /** Judged otherwise, nothing is expected to be equal. */
+  readonly rejudge: Rejudge | undefined;
   readonly onDifference: (found: Found) => void;
   /** Ends the replay when it says so, after a difference. */
   readonly enough: () => boolean;
@@ -92,7 +92,7 @@ function replaySegment(
   past: Past | undefined,
   options: ReplayOptions,
 ): { readonly result: SegmentResult; readonly past: Past | undefined } {
-  const replay = openReplay(options.judgement);
+  const replay = openReplay(options.rejudge);
   const progress: Progress = {
     head: undefined,
     offsetMs: 0,
@@ -104,7 +104,7 @@ function replaySegment(
   try {
     for (const { place, entry } of entriesOf(segment)) {
       note(progress, entry);
-      if (entry.kind === 'world' && options.judgement === undefined)
+      if (entry.kind === 'world' && options.rejudge === undefined)
         progress.unlike = isUnlike(past, progress.head, entry.world);
       const difference = replay.take(entry);
       if (difference === undefined) continue;

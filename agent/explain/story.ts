@@ -2,7 +2,15 @@
  * Puts together what the journal knows of one thing: the course of events, the rule and what it read, the
  * ladder with what became of each rung, and the times. It selects and orders; it decides and rounds nothing.
  */
-import type { Action, Alarm, Because, Decision, Order, Outcome } from '../../rules/decision.ts';
+import type {
+  Action,
+  Alarm,
+  Because,
+  Decision,
+  Guard,
+  Order,
+  Outcome,
+} from '../../rules/decision.ts';
 import type { Rule } from '../../rules/rule.ts';
 import type { World } from '../../rules/world.ts';
 import type { Happening } from './scan.ts';
@@ -22,6 +30,8 @@ export interface RungStory {
   readonly deed: Order;
   readonly became: 'done' | 'under way' | 'refused' | 'not tried';
   readonly text: string;
+  /** Asked, in order; of a refused one the last said no. */
+  readonly guards: readonly Guard[];
 }
 
 /** Unix milliseconds; undefined for what has not come, or stands no longer in the journal. */
@@ -156,19 +166,25 @@ function rungOf(
     ({ decision: { action: one } }) => one.because.rung === index && one.order.kind !== 'undo',
   );
   if (action !== undefined) {
-    const { id } = action.decision.action;
+    const { id, because } = action.decision.action;
     const outcome = story.outcomes.find(({ decision }) => decision.action === id)?.decision.outcome;
     return {
       deed: remedy.deed,
       became: outcome === undefined ? 'under way' : 'done',
       text: outcome === undefined ? id : `${id}: ${outcome.result}: ${outcome.evidence}`,
+      guards: because.guards,
     };
   }
   const refusal = story.refusals.findLast(({ decision }) => decision.because.rung === index);
-  if (refusal !== undefined) {
-    return { deed: remedy.deed, became: 'refused', text: `by guard ${refusal.decision.guard}` };
-  }
-  return { deed: remedy.deed, became: 'not tried', text: '' };
+  if (refusal === undefined)
+    return { deed: remedy.deed, became: 'not tried', text: '', guards: [] };
+  const { guard, because } = refusal.decision;
+  return {
+    deed: remedy.deed,
+    became: 'refused',
+    text: `by guard ${guard}`,
+    guards: because.guards,
+  };
 }
 
 function alarmStory(
@@ -191,7 +207,9 @@ function alarmStory(
   const remedies = actions.filter(({ decision }) => decision.action.order.kind !== 'undo');
   const ids = new Set(actions.map(({ decision }) => decision.action.id));
   const outcomes = placed(life, 'outcome').filter(({ decision }) => ids.has(decision.action));
-  const [first] = remedies;
+  // Telling people is no cure: the times are those of what was done, where something was.
+  const first =
+    remedies.find(({ decision }) => decision.action.order.kind !== 'notify') ?? remedies[0];
   const done = outcomes.find(({ decision }) => decision.action === first?.decision.action.id);
   const onset = life[0];
   return {

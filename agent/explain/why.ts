@@ -32,7 +32,8 @@ export async function worldAfter({ path, line }: Happening): Promise<World | und
 function headline({ target, alarm, action, outcome }: Story): readonly string[] {
   if (action !== undefined) {
     const came = outcome === undefined ? 'no outcome yet' : outcomeText(outcome);
-    return [`action ${action.id}: ${orderText(action.order)}`, `  ${came}`];
+    const from = alarm === undefined ? [] : [`  for alarm ${alarm.id}: ${alarm.summary}`];
+    return [`action ${action.id}: ${orderText(action.order)}`, ...from, `  ${came}`];
   }
   if (alarm !== undefined) {
     const muted = alarm.mutedBy === undefined ? '' : `, explained by ${alarm.mutedBy}`;
@@ -88,17 +89,12 @@ function ruleLines(rule: Rule | undefined, { because }: Story): readonly string[
   ];
 }
 
-function guardLines({ because }: Story): readonly string[] {
-  const guards = because?.guards ?? [];
-  return guards.length === 0 ? [] : [`guards asked: ${guards.join(', ')}`];
-}
-
 function ladderLines({ ladder }: Story): readonly string[] {
   if (ladder.length === 0) return [];
-  const rows = ladder.map(
-    ({ deed, became, text }, index) =>
-      `  ${index + 1} ${orderText(deed)}: ${became}${text === '' ? '' : ` (${text})`}`,
-  );
+  const rows = ladder.flatMap(({ deed, became, text, guards }, index) => {
+    const row = `  ${index + 1} ${orderText(deed)}: ${became}${text === '' ? '' : ` (${text})`}`;
+    return guards.length === 0 ? [row] : [row, `    guards asked: ${guards.join(', ')}`];
+  });
   return ['ladder', ...rows];
 }
 
@@ -138,7 +134,6 @@ export function whyLines(story: Story, world: World | undefined): readonly strin
     story.rule === undefined || story.rule.about === '' ? [] : [story.rule.about.trim()],
     seenLines(story, world),
     ruleLines(story.rule, story),
-    guardLines(story),
     ladderLines(story),
     courseLines(story),
     timeLines(story.times),

@@ -10,6 +10,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchCore } from './core.ts';
 import { benchIdle } from './idle.ts';
+import { benchJournal } from './journal.ts';
 import { benchLoop } from './loop.ts';
 import { type Figure, RESULT_FILE, tableOf } from './report.ts';
 import { benchReservation } from './reservation.ts';
@@ -22,6 +23,7 @@ type Bench = (quick: boolean) => Promise<readonly Figure[]>;
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   core: benchCore,
+  journal: benchJournal,
   start: benchStart,
   wakes: benchWakes,
   idle: benchIdle,

@@ -114,6 +114,7 @@ export async function opened(t: Test, limits: Partial<ApiLimits> = {}): Promise<
     onCommand: async (command) => {
       commands.push(command);
       if (command.verb === 'service') return `${command.deed} ${command.service}`;
+      if (command.verb !== 'forget') return command.verb;
       if (command.component === 'fan/none') throw new Error('fan/none is not known');
       return `forgot ${command.component}`;
     },
