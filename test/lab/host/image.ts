@@ -1,8 +1,8 @@
 /**
  * A disk image of what the machines run most: Node, the build and the packages it needs. Read through
  * 9p, file by file, these took as long to load as to run. It is mounted over the same paths, named by
- * what is in it, and an image that has not been used for a day is removed. A program may be changed in
- * the image alone, to see whether a scenario notices.
+ * what is in it; the last few are kept. A program may be changed in the image alone, to see whether a
+ * scenario notices.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -22,7 +22,8 @@ import { type Cache, DIST, ROOT } from './files.ts';
 import { run } from './prepare.ts';
 import type { RunFolder } from './run-folder.ts';
 
-const UNUSED_MS = 24 * 3_600_000;
+const KEPT = 2;
+const JUST_USED_MS = 600_000;
 const LOCK = join(ROOT, 'package-lock.json');
 /** What no program reads at run time. */
 const LEFT_OUT = new Set(['.map', '.md', '.h', '.c', '.cc', '.cpp']);
@@ -73,12 +74,15 @@ function sizeMb(folder: string): number {
   return Math.ceil((bytes * 1.05 + files * 256) / (1 << 20)) + SPARE_MB;
 }
 
-function removeUnused(cache: Cache): void {
-  for (const name of readdirSync(cache.folder)) {
-    const path = join(cache.folder, name);
-    if (name.startsWith('programs') && Date.now() - statSync(path).mtimeMs > UNUSED_MS) {
-      rmSync(path, { recursive: true, force: true });
-    }
+/** Another lab may be about to open the image that it just made. */
+function removeOld(cache: Cache): void {
+  const images = readdirSync(cache.folder)
+    .filter((name) => name.startsWith('programs-'))
+    .map((name) => join(cache.folder, name))
+    .map((path) => ({ path, usedAt: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .sort((one, two) => two.usedAt - one.usedAt);
+  for (const { path, usedAt } of images.slice(KEPT)) {
+    if (Date.now() - usedAt > JUST_USED_MS) rmSync(path, { force: true });
   }
 }
 
@@ -119,7 +123,7 @@ function make(run: RunFolder, image: string, changed: Change | undefined): strin
 }
 
 export function makeImage(cache: Cache, run: RunFolder): string {
-  removeUnused(cache);
+  removeOld(cache);
   const made = join(cache.folder, nameOf());
   if (existsSync(made)) {
     const now = new Date();
