@@ -26,6 +26,8 @@ export interface Watch {
   inFlight: boolean;
   /** Marked dirty while a read was in flight: what that read returns may be older than the wake. */
   dirty: boolean;
+  /** To be read once more for a reason of our own: what this read returns answers every wake before it. */
+  again: boolean;
   lastReadAt: Ms;
   lastReadMs: number;
   /** Reads in a row that a wake caused. */
@@ -56,6 +58,7 @@ export function createWatch(id: SourceId, source: Source, everyMs: number, now: 
     dueAt: now,
     inFlight: false,
     dirty: false,
+    again: false,
     lastReadAt: ms(Number.NEGATIVE_INFINITY),
     lastReadMs: 0,
     wokenReads: 0,
@@ -72,6 +75,7 @@ export function begin(watch: Watch, now: Ms): void {
   watch.inFlight = true;
   watch.wokenReads = watch.wokenAt === undefined ? 0 : watch.wokenReads + 1;
   watch.dirty = false;
+  watch.again = false;
   watch.lastReadAt = now;
   watch.dueAt = nextOnGrid(now, watch.everyMs);
 }
@@ -90,7 +94,8 @@ export function finish(watch: Watch, now: Ms): void {
   watch.inFlight = false;
   watch.lastReadMs = now - watch.lastReadAt;
   if (watch.dueAt <= now) watch.dueAt = nextOnGrid(now, watch.everyMs);
-  if (watch.dirty) watch.dueAt = ms(Math.min(watch.dueAt, Math.max(now, gapEnd(watch))));
+  if (watch.dirty || watch.again)
+    watch.dueAt = ms(Math.min(watch.dueAt, Math.max(now, gapEnd(watch))));
 }
 
 export function mark(watch: Watch, wokenAt: Ms, now: Ms): void {
@@ -101,7 +106,7 @@ export function mark(watch: Watch, wokenAt: Ms, now: Ms): void {
 
 /** Has the source read again soon for a reason of our own: no event waits for it, and none is delayed by it. */
 export function refresh(watch: Watch, now: Ms): void {
-  if (watch.inFlight) watch.dirty = true;
+  if (watch.inFlight) watch.again = true;
   else watch.dueAt = ms(Math.min(watch.dueAt, now));
 }
 

@@ -12,6 +12,7 @@ import {
   LONG_MS,
   mark,
   nextOnGrid,
+  refresh,
   STORM_READS,
   STORM_SHARE,
   WAKE_GAP_MS,
@@ -183,5 +184,21 @@ t.test(
     finish(dm, ms(1002));
     t.equal(aheadUntil(watches, ms(1003)), undefined, 'it answered');
     t.equal(earliest(watches, ms(1003), ms(2000)), 1003);
+  },
+);
+
+t.test(
+  'a read of our own accord comes after the one under way, which still answers its wake',
+  async (t) => {
+    const watch = watchAt(1000);
+    mark(watch, ms(1000), ms(1000));
+    begin(watch, ms(1000));
+    refresh(watch, ms(1001));
+    t.equal(watch.dirty, false);
+    finish(watch, ms(1002));
+    t.ok(isDue(watch, ms(1000 + WAKE_GAP_MS)), 'read once more');
+    begin(watch, ms(1030));
+    finish(watch, ms(1031));
+    t.notOk(isDue(watch, ms(1100)), 'and no more');
   },
 );

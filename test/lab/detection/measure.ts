@@ -96,7 +96,7 @@ async function doOne(
   await pause(fault.quietMs);
   const agentMs = await untilSeen(lab, fault.see, fault.name);
   if (agentMs === undefined || agentMs < before.at)
-    throw new Error(`${fault.name}: it stood before`);
+    throw new Error(`${fault.name}: it stood before: since ${agentMs}, done after ${before.at}`);
   const trace = parseTrace(await node.vm.guest.read(`${TRACING}/trace`));
   const kernelMs = trace.find(({ who, atMs }) => who === fault.kernel && atMs >= before.at)?.atMs;
   if (fault.kernel !== undefined && kernelMs === undefined) {
