@@ -9,6 +9,7 @@ import { cpus, loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchCore } from './core.ts';
+import { benchFence } from './fence.ts';
 import { benchIdle } from './idle.ts';
 import { benchJournal } from './journal.ts';
 import { benchLoop } from './loop.ts';
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   restart: benchRestart,
   scrape: benchScrape,
   reservation: benchReservation,
+  fence: benchFence,
 };
 
 async function measured(name: string, bench: Bench, quick: boolean): Promise<readonly Figure[]> {
