@@ -57,6 +57,9 @@ interface Run {
   readonly notes: string[];
 }
 
+/** Where an attention is an answer, and no reason to ask again. */
+const ONE_LOOK: ReadonlySet<Expectation['is']> = new Set(['attention', 'hint', 'any']);
+
 /** Why a check ends before its last step. */
 class Untested extends Error {}
 
@@ -92,10 +95,13 @@ function touchRequest({ lba, block }: Disk, touch: Touch): Request {
 }
 
 async function expect(run: Run, by: Who, request: Request, see: Expectation): Promise<void> {
-  const answer = await ask(run.stand, by, request, see.is === 'attention' || see.is === 'any');
+  const answer = await ask(run.stand, by, request, ONE_LOOK.has(see.is));
   if (answer.is === 'wrong-disk' || answer.is === 'unsent') throw new Untested(answer.why);
   const wrong = mismatch(answer, see);
   if (wrong !== undefined) throw new Error(wrong);
+  if (see.is === 'hint' && (answer.is !== 'attention' || answer.cause !== see.cause)) {
+    run.notes.push(`${by} was told ${answer.is === 'good' ? 'nothing' : answerText(answer)}`);
+  }
   // What differs from the standard without harm is worth a word.
   if (see.is === 'refused' || see.is === 'barred') {
     if (answer.is !== 'conflict') run.notes.push(`${request.ask}: ${answerText(answer)}`);

@@ -6,6 +6,7 @@ import {
   type Check,
   conflict,
   heldBy,
+  hinted,
   join,
   keysAre,
   NOBODY,
@@ -13,7 +14,6 @@ import {
   register,
   reserve,
   send,
-  told,
   touch,
 } from './certify-step.ts';
 import { NO_KEY } from './key.ts';
@@ -66,7 +66,7 @@ export const CHECKS_REGISTERING: readonly Check[] = [
       touch('b', 'ready'),
       reserve('a', A),
       register('a', A, NO_KEY),
-      told('b', 'reservations-released'),
+      hinted('b', 'reservations-released'),
       touch('b', 'ready'),
       heldBy(undefined),
       keysAre(B),
@@ -82,7 +82,7 @@ export const CHECKS_REGISTERING: readonly Check[] = [
       touch('b', 'ready'),
       reserve('a', A),
       send('a', { ask: 'clear', own: A }),
-      told('b', 'reservations-preempted'),
+      hinted('b', 'reservations-preempted'),
       touch('b', 'ready'),
       keysAre(),
       heldBy(undefined),

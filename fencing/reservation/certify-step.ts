@@ -36,6 +36,8 @@ export type Expectation =
   | { readonly is: 'good' }
   | { readonly is: 'conflict' }
   | { readonly is: 'attention'; readonly cause: Cause }
+  /** The same, where nothing rests on it: that it differs is noted. */
+  | { readonly is: 'hint'; readonly cause: Cause }
   /**
    * Not done, whatever the words: a conflict, as many devices answer wrong parameters, or sense of any
    * kind (LIO answers a RESERVE without a registration with not ready). The table tells that it was not.
@@ -124,6 +126,11 @@ export function told(by: Who, cause: Cause): Step {
   return touch(by, 'ready', { is: 'attention', cause });
 }
 
+/** As `told`, in checks that ownership rests on: it rests on the table, not on being told. */
+export function hinted(by: Who, cause: Cause): Step {
+  return touch(by, 'ready', { is: 'hint', cause });
+}
+
 function sorted(keys: readonly Key[]): string {
   return keys.toSorted().join(' ');
 }
@@ -156,6 +163,7 @@ function replyMismatch(reply: Reply, see: Expectation): string | undefined {
       return see.fits(reply) ? undefined : `not ${see.what}`;
     case 'good':
     case 'any':
+    case 'hint':
       return undefined;
     case 'conflict':
     case 'attention':
@@ -170,6 +178,7 @@ function replyMismatch(reply: Reply, see: Expectation): string | undefined {
 const WORDS: Readonly<Partial<Record<Expectation['is'], readonly Answer['is'][]>>> = {
   refused: ['refused', 'unsupported', 'conflict', 'unresolved'],
   barred: ['conflict', 'unsupported'],
+  hint: ['attention'],
 };
 
 /** No answer has come: nothing can be said of it yet. */

@@ -15,6 +15,8 @@ import { isRegistered, type Path, type Table } from './table.ts';
 
 /** Beyond a read's deadline; the port answers by then, and if it does not, the look is given up. */
 const LOOK_SLACK_MS = 1000;
+/** For so many looks a path counts as registered that was asked; longer than it takes to ask the others. */
+const CHECK_LOOKS = 5;
 
 /**
  * What a registration's answer tells of its path: a conflict of REGISTER own->own means that it is not
@@ -65,6 +67,18 @@ function onGone<M>(machine: Machine<M>, path: string, nowMs: number): Machine<M>
   };
 }
 
+/** A path that was away may have come back with another nexus: what was known of it is forgotten. */
+function onPaths<M>(machine: Machine<M>, paths: readonly Path[]): Machine<M> {
+  const stayed = paths.filter(({ name }) => machine.paths.some((one) => one.name === name));
+  const checks = Object.fromEntries(
+    stayed.flatMap(({ name }) => {
+      const check = machine.checks[name];
+      return check === undefined ? [] : [[name, check]];
+    }),
+  );
+  return { ...machine, paths, checks };
+}
+
 /** The path to look down: the one a doubt is about, else the first that did not fail last. */
 function pathToLook<M>({ paths, failed, act }: Machine<M>): Path | undefined {
   if (act?.doubt === 'read') {
@@ -107,7 +121,7 @@ function viewOf<M>(machine: Machine<M>, table: Table, nowMs: number): View<M> {
       const told = isRegistered(table, self.key, path);
       const check = checks[path.name];
       if (told !== 'unknown' || check === undefined) return told;
-      if (table.atMs - check.atMs > times.everyMs) return 'unknown';
+      if (table.atMs - check.atMs > times.everyMs * CHECK_LOOKS) return 'unknown';
       return check.ok ? 'yes' : 'no';
     },
   };
@@ -220,7 +234,7 @@ export function step<M, R>(
 ): Turn<M, R> {
   let next = machine;
   if (machine.ended) return { machine, asks: [], result: undefined };
-  if (input.is === 'paths') next = { ...next, paths: input.paths };
+  if (input.is === 'paths') next = onPaths(next, input.paths);
   if (input.is === 'gone') next = onGone(next, input.path, nowMs);
   if (input.is === 'answer') {
     const { act, look } = next;

@@ -68,6 +68,19 @@ t.test('a disk that forgets to abort', async (t) => {
   t.equal(judge(all).arm, 'no');
 });
 
+t.test(
+  'a disk that tells the losers nothing, or something else: noted, not forbidden',
+  async (t) => {
+    const rig = new Rig({});
+    rig.target.attend = () => undefined;
+    rig.target.attendAll = () => undefined;
+    const all = await certify(standOf(rig));
+    t.same(Object.keys(bad(all)), ['21']);
+    t.match(all[9]?.seen, /b was told nothing/u);
+    t.equal(judge(all).arm, 'yes');
+  },
+);
+
 t.test('a disk that cannot keep its table over a power loss', async (t) => {
   const all = await verdicts({ aptpl: false });
   t.same(Object.keys(bad(all)), ['23', '24', '28']);

@@ -1,11 +1,13 @@
 /** Taking and giving back a disk: on free ones, foreign ones, and with answers that are lost or late. */
 import t from 'tap';
 import { claimOf, claimPolicy } from '../../fencing/reservation/claim.ts';
+import { defendOf, defendPolicy } from '../../fencing/reservation/defend.ts';
 import { releaseOf, releasePolicy } from '../../fencing/reservation/release.ts';
 import { key, Play, pathOf, STRANGER } from './play.ts';
 
 const OWN = key(1);
 const PEER = key(2);
+const NEVER = { restoreMs: 1_000, verifyMs: 1_000_000 };
 const A_PATHS = [pathOf('a1'), pathOf('a2')];
 
 t.test('a free disk: registered, reserved, proven, then the other path', async (t) => {
@@ -102,6 +104,30 @@ t.test(
     t.equal(play.holder(), PEER);
   },
 );
+
+t.test('asking path by path comes to an end on a slow disk', async (t) => {
+  const play = new Play({ fullStatus: false });
+  play.delayMs = () => 30;
+  const one = play.join(OWN, A_PATHS, claimPolicy, claimOf(undefined));
+  play.run(10_000);
+  t.match(one.result, { is: 'owned' });
+});
+
+t.test('a path that was away is asked again', async (t) => {
+  const play = new Play();
+  const paths = [pathOf('a1', false), pathOf('a2', false)];
+  play.register('a1', OWN, 5);
+  play.register('a2', OWN);
+  const one = play.join(OWN, paths, defendPolicy, defendOf(NEVER, play.nowMs));
+  play.run(1_400);
+  one.tell({ is: 'paths', paths: paths.slice(0, 1) });
+  const before = one.sent.length;
+  one.tell({ is: 'paths', paths });
+  t.notOk('a2' in one.machine.checks);
+  t.ok('a1' in one.machine.checks);
+  play.run(1_600);
+  t.ok(one.sent.slice(before).includes('a2: register'));
+});
 
 t.test('a device without reservations, and one that cannot keep them', async (t) => {
   const none = new Play({ reservations: false });

@@ -134,9 +134,20 @@ export async function path(stage: Stage): Promise<void> {
   const { alpha } = stage;
   const map = 'mpatha';
   mustBe(await ran(alpha, 'claim', ALPHA), 'owned');
-  const set = await run(alpha.node, 'multipathd', 'setprkey', 'map', map, 'key', `0x${ALPHA}`);
-  const status = await run(alpha.node, 'multipathd', 'setprstatus', 'map', map);
-  say(`multipathd setprkey: ${set.trim()}, setprstatus: ${status.trim()}`);
+  await run(alpha.node, 'mkdir', '-p', '/etc/multipath');
+  const { guest } = alpha.node.vm;
+  const settings = await guest.read('/etc/multipath.conf');
+  const keyed = settings.replace('defaults {', 'defaults {\n  reservation_key file');
+  await guest.write('/etc/multipath.conf', keyed);
+  await run(alpha.node, 'multipathd', 'reconfigure');
+  await pause(2_000);
+  for (const [verb, ...rest] of [
+    ['setprkey', 'map', map, 'key', `0x${ALPHA}`],
+    ['setprstatus', 'map', map],
+  ] as const) {
+    const [ended] = await guest.runAll([{ argv: ['multipathd', verb, ...rest] }]);
+    say(`multipathd ${verb}: ${ended?.out.trim() ?? ''}`);
+  }
   for (const how of ['cable', 'session'] as const) {
     const owner = ran(alpha, 'defend', ALPHA, { withinMs: 40_000 });
     await alpha.order({ op: 'load', device: MAP, epoch: 1 });
