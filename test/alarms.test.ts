@@ -196,7 +196,8 @@ t.test(
     const two = [spec('s/a' as SourceId), spec('s/b' as SourceId)];
     const world = worldOf(two, judgementOf({ rules: [FAILED] }));
     const veth = seen([reading('link/veth1', 'failed', { virtual: true })]);
-    const there = after(world, 1, read(veth, 1, 's/a' as SourceId));
+    const other = read(seen([]), 1, 's/b' as SourceId);
+    const there = after(world, 1, read(veth, 1, 's/a' as SourceId), other);
     t.same(alarmsOf(there), ['raised failed@link/veth1']);
     const gone = after(there, 2, read(seen([]), 2, 's/a' as SourceId));
     t.same(alarmsOf(gone), []);

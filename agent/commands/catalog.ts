@@ -138,7 +138,7 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     ],
   },
   rules: {
-    about: 'list the rules in force, check a file of your own, or try it on what is seen now',
+    about: 'list the rules in force, check one of your own, or try it here',
     operands: [
       { name: 'DEED', about: 'list (the default), check or test', optional: true },
       { name: 'FILE', about: 'the rule; not for list', optional: true },

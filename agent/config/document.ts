@@ -57,7 +57,7 @@ const SYNTAX_MENDS: Readonly<Record<string, string>> = {
   NON_STRING_KEY: 'a key is a plain word',
   RESOURCE_EXHAUSTION: 'simplify this part',
   TAB_AS_INDENT: 'indent with spaces',
-  TAG_RESOLVE_FAILED: 'remove the tag',
+  TAG_RESOLVE_FAILED: 'remove the tag, or put a text that starts with ! into quotes',
   UNEXPECTED_TOKEN: 'check the brackets, commas and quotes before it',
 };
 

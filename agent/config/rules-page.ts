@@ -39,9 +39,9 @@ while its condition is unknown, time spent so does not count, and nothing is ord
 not knowing goes by \`component.known\`, \`group.known\`, \`group.margin.low\` or \`group.healthy\`; it is
 \`certainty: doubt\`, and may only notify.
 
-Alarms are not kept on disk: after a restart of the agent each is found again from what is seen, with its
-time begun anew, and a remedy that is still in force is ordered again. What was done to the machine and must
-be taken back is the agent's to remember.
+Alarms outlive the agent as far as its journal does: the next agent takes over those that stood, as not
+known until their subject is read again, with their ladders and what has to be taken back. Without a journal
+each alarm is found again from what is seen, with its time begun anew.
 
 ## The language
 

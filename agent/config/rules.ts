@@ -145,11 +145,10 @@ function excerptOf({ text, start, end }: NonNullable<RuleProblem['expression']>)
   return `    ${line}\n    ${' '.repeat(start - from)}^${'~'.repeat(length - 1)}`;
 }
 
-/** Where in the file an expression begins: exactly where it stands on one line, else its value. */
-function columnOf(line: string, text: string, column: number): number {
-  const [first = ''] = text.trim().split('\n', 1);
-  const at = line.indexOf(first, column - 1);
-  return at < 0 ? column : at + 1 - text.indexOf(first);
+/** Column of a place in an expression, where that stands on the line as it is; else of its value. */
+function columnOf(line: string, text: string, start: number, column: number): number {
+  const at = text.includes('\n') ? -1 : line.indexOf(text, column - 1);
+  return at < 0 ? column : at + 1 + start;
 }
 
 /** A problem the core found, at its place in the file. */
@@ -159,11 +158,9 @@ export function placed(found: RuleFile, problem: RuleProblem): Problem {
   const at = { file: found.file, line, path: field, message, mend };
   if (expression === undefined) return { ...at, column };
   const source = found.text.split('\n')[line - 1] ?? '';
-  const begins = columnOf(source, expression.text, column);
-  const isOneLine = !expression.text.trim().includes('\n');
   return {
     ...at,
-    column: isOneLine ? begins + expression.start : column,
+    column: columnOf(source, expression.text, expression.start, column),
     excerpt: excerptOf(expression),
   };
 }
