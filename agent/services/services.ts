@@ -11,6 +11,8 @@ import { ocfDriver } from './ocf/driver.ts';
 import { OCF_ROOT } from './ocf/place.ts';
 import { type KeeperClient, openKeeper } from './process/client.ts';
 import { processDriver } from './process/driver.ts';
+import { openSystemdBus, type SystemdBus } from './systemd/bus.ts';
+import { systemdDriver } from './systemd/driver.ts';
 
 type Told = Extract<Input, { kind: 'service' | 'outcome' }>;
 
@@ -18,6 +20,8 @@ export interface ServicesOptions {
   readonly runDir: string;
   /** Where resource agents are, when not in their usual place. */
   readonly ocfRoot?: string;
+  /** Socket of D-Bus's system bus. */
+  readonly busPath: string;
   readonly services: readonly ServiceSpec[];
   readonly tell: (input: Told) => void;
   readonly onTrouble: (why: string) => void;
@@ -57,6 +61,7 @@ class Driven implements Services {
   readonly #options: ServicesOptions;
   readonly #held = new Map<ServiceId, Held>();
   #keeper: KeeperClient | undefined;
+  #bus: SystemdBus | undefined;
   #closed = false;
 
   constructor(options: ServicesOptions) {
@@ -89,6 +94,7 @@ class Driven implements Services {
     this.#closed = true;
     await Promise.all([...this.#held.values()].map((held) => this.#letGo(held)));
     this.#keeper?.close();
+    this.#bus?.close();
   };
 
   #opener(spec: ServiceSpec): OpenDriver {
@@ -100,7 +106,8 @@ class Driven implements Services {
       case 'ocf':
         return ocfDriver(this.#options.ocfRoot ?? OCF_ROOT);
       case 'systemd':
-        throw new Error('not yet');
+        this.#bus ??= openSystemdBus(this.#options.busPath);
+        return systemdDriver(this.#bus);
     }
   }
 

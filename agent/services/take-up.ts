@@ -2,6 +2,7 @@
  * Ties the services to a running agent: what was kept is told first, then the drivers are opened, then
  * each step's orders are carried out. Nothing happens before the agent knows that it is the only one.
  */
+import { join } from 'node:path';
 import type { Config } from '../../rules/config.ts';
 import type { Action } from '../../rules/decision.ts';
 import type { Input, World } from '../../rules/world.ts';
@@ -34,6 +35,7 @@ interface Taken {
 /** Nothing is done before it is taken up. */
 export function nodeServices({ config, tell, onTrouble }: NodeServicesOptions): NodeServices {
   const { stateDir, runDir } = config;
+  const busPath = join(config.roots.run, 'dbus/system_bus_socket');
   let configured = config.judgement.services;
   let taken: Taken | undefined;
   return {
@@ -42,7 +44,7 @@ export function nodeServices({ config, tell, onTrouble }: NodeServicesOptions): 
       const kept = await loadServices(stateDir, boot, onTrouble);
       if (kept.length > 0) tell({ kind: 'resume', at: monotonicNow(), services: kept });
       const file = openServicesFile(stateDir, boot, onTrouble);
-      const services = openServices({ runDir, services: configured, tell, onTrouble });
+      const services = openServices({ runDir, busPath, services: configured, tell, onTrouble });
       taken = { services, file };
     },
     perform: (action) => taken?.services.perform(action) ?? false,
