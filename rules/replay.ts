@@ -36,7 +36,10 @@ export function openReplay(rejudge?: Rejudge): Replay {
   function begin(recorded: World): Difference | undefined {
     world = recorded;
     if (rejudge === undefined) return undefined;
-    const judgement = rejudge(recorded.judgement);
+    // A life begins without rules; they come as an input, which is judged otherwise when it comes.
+    const { rules } = recorded.judgement;
+    const otherwise = rejudge(recorded.judgement);
+    const judgement = rules.length === 0 ? { ...otherwise, rules } : otherwise;
     world = step(recorded, recorded.at, [{ kind: 'judgement', judgement }]);
     const replayed = verdictsText(verdictsOf(recorded, world));
     return replayed === '' ? undefined : { at: recorded.at, recorded: '', replayed };

@@ -173,8 +173,8 @@ t.test('maintenance holds back what would be done, and nothing else', async (t) 
   );
   t.equal(lease.status, 0, lease.said);
   await agent.until((now) => now.maintenance.length === 1, 'the lease');
-  // Not its end: the journal has the lease, not a last checkpoint.
-  await agent.until((now) => now.vitals.steps > 3, 'some steps');
+  const decided = (): string => one.ask('why', '--state', join(one.folder, 'state')).said;
+  t.ok(await until(() => /maintenance of \* begun/u.test(decided()), 20_000), 'it is on disk');
   await agent.stop('SIGKILL');
   agent = await one.start();
   await agent.until((now) => now.maintenance.length === 1, 'the lease outlives a killed agent');

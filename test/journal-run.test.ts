@@ -3,12 +3,13 @@
  * a clean end and after kill -9 in the middle of writing.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { agentFolder, componentOf, removeFolder, startTestAgent } from './fakes/agent.ts';
+import { until } from './place.ts';
 
 const MAIN = fileURLToPath(new URL('../agent/main.js', import.meta.url));
 const KILLS = 8;
@@ -41,6 +42,11 @@ function replay(...words: readonly string[]): {
     encoding: 'utf8',
   });
   return { status, said: stdout + stderr };
+}
+
+function segments(folder: string): number {
+  const journal = join(folder, 'state/journal');
+  return existsSync(journal) ? readdirSync(journal).length : 0;
 }
 
 t.test('a fan that stops and turns again is in the journal, and replays', async (t) => {
@@ -82,6 +88,7 @@ t.test('killed in the middle of writing, every time, what is there replays', asy
   const { flags, fan } = makeTree(folder);
   for (let kill = 0; kill < KILLS; kill += 1) {
     const agent = await startTestAgent({ folder, flags, configuration: CONFIGURATION });
+    t.ok(await until(() => segments(folder) > kill, 20_000), 'it has begun to write');
     for (let change = 0; change <= kill; change += 1) {
       writeFileSync(fan, change % 2 === 0 ? '100\n' : '1200\n');
       await pause(40 + 11 * kill);
