@@ -2,29 +2,15 @@
  * Puts together what the journal knows of one thing: the course of events, the rule and what it read, the
  * ladder with what became of each rung, and the times. It selects and orders; it decides and rounds nothing.
  */
-import type {
-  Action,
-  Alarm,
-  Because,
-  Decision,
-  Guard,
-  Order,
-  Outcome,
-} from '../../rules/decision.ts';
+import type { Action, Alarm, Because, Guard, Order, Outcome } from '../../rules/decision.ts';
 import type { Rule } from '../../rules/rule.ts';
 import type { World } from '../../rules/world.ts';
+import { type Event, eventsOf, type Placed, placed, serviceOf } from './events.ts';
 import type { Happening } from './scan.ts';
 import type { Target } from './target.ts';
-import { decisionText, groupText, healthText, sightText } from './words.ts';
 
 /** Events of a thing that is no alarm: the latest. */
 export const EVENTS_MAX = 40;
-
-export interface Event {
-  readonly happening: Happening;
-  readonly kind: 'reading' | 'margin' | 'sight' | Decision['kind'];
-  readonly text: string;
-}
 
 export interface RungStory {
   readonly deed: Order;
@@ -55,87 +41,6 @@ export interface Story {
   readonly times: Times;
   /** The step it was decided in: where to look for the world of that moment. */
   readonly decidedIn: Happening | undefined;
-}
-
-interface Placed<K extends Decision['kind']> {
-  readonly happening: Happening;
-  readonly decision: Extract<Decision, { kind: K }>;
-}
-
-function placed<K extends Decision['kind']>(
-  happenings: readonly Happening[],
-  kind: K,
-): readonly Placed<K>[] {
-  return happenings.flatMap((happening) =>
-    (happening.verdicts.d ?? []).flatMap((decision) =>
-      decision.kind === kind
-        ? [{ happening, decision: decision as Extract<Decision, { kind: K }> }]
-        : [],
-    ),
-  );
-}
-
-function serviceOf(order: Order): string | undefined {
-  switch (order.kind) {
-    case 'start':
-    case 'stop':
-    case 'kill':
-      return order.service;
-    case 'restart':
-      return order.service.startsWith('service/') ? order.service : `service/${order.service}`;
-    default:
-      return undefined;
-  }
-}
-
-/** Whether a decision is part of the story of these names. */
-function touches(decision: Decision, names: ReadonlySet<string>, actions: Set<string>): boolean {
-  const byAlarm = ({ alarm }: Because): boolean => alarm !== undefined && names.has(alarm);
-  switch (decision.kind) {
-    case 'alarm':
-      return names.has(decision.alarm.id) || names.has(decision.alarm.subject);
-    case 'action': {
-      const { id, order, because } = decision.action;
-      const is = names.has(id) || byAlarm(because) || names.has(serviceOf(order) ?? '');
-      if (is) actions.add(id);
-      return is;
-    }
-    case 'refusal':
-      return byAlarm(decision.because) || names.has(serviceOf(decision.order) ?? '');
-    case 'outcome':
-      return names.has(decision.action) || actions.has(decision.action);
-    case 'service':
-      return names.has(decision.service);
-    case 'maintenance':
-      return false;
-  }
-}
-
-/** All that one step came to, each with the name it is about; decisions by what they touch. */
-function* eventsIn(
-  happening: Happening,
-  isOwn: (decision: Decision) => boolean,
-): Generator<{ readonly name: string | undefined; readonly event: Event }> {
-  const { s = [], h = [], g = [], d = [] } = happening.verdicts;
-  for (const one of s)
-    yield { name: one[0], event: { happening, kind: 'sight', text: sightText(one) } };
-  for (const one of h)
-    yield { name: one[0], event: { happening, kind: 'reading', text: healthText(one) } };
-  for (const one of g)
-    yield { name: one[0], event: { happening, kind: 'margin', text: groupText(one) } };
-  for (const one of d) {
-    if (!isOwn(one)) continue;
-    yield { name: undefined, event: { happening, kind: one.kind, text: decisionText(one) } };
-  }
-}
-
-function eventsOf(happenings: readonly Happening[], names: ReadonlySet<string>): readonly Event[] {
-  const actions = new Set<string>();
-  const isOwn = (decision: Decision): boolean => touches(decision, names, actions);
-  return happenings
-    .flatMap((happening) => [...eventsIn(happening, isOwn)])
-    .filter(({ name }) => name === undefined || names.has(name))
-    .map(({ event }) => event);
 }
 
 /** One life of the alarm, from its onset to before its next: the latest, or the one that holds `during`. */
