@@ -10,6 +10,7 @@ import { formatProblems } from '../config/problems.ts';
 import { placed } from '../config/rules.ts';
 import { loadCatalog, loadRuleFile } from '../ruleset.ts';
 import type { ParsedArgs } from './args.ts';
+import { columnsText } from './columns.ts';
 import { complain, complainLines, print } from './print.ts';
 import { setUp } from './setup.ts';
 import { findSocket } from './socket.ts';
@@ -32,25 +33,11 @@ function notesOf(rule: Rule): string {
   return notes.filter((note) => note !== '').join(', ');
 }
 
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, at) =>
-    Math.max(...rows.map((row) => row[at]?.length ?? 0)),
-  );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
 /** The table of rules, in order of their names. */
 export function rulesTable(rules: readonly Rule[]): string {
   const sorted = rules.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const rows = sorted.map((rule) => [rule.name, rule.severity, subjectText(rule), notesOf(rule)]);
-  return columns([['RULE', 'SEVERITY', 'ON', ''], ...rows]);
+  return columnsText([['RULE', 'SEVERITY', 'ON', ''], ...rows]);
 }
 
 async function list(args: ParsedArgs): Promise<number> {

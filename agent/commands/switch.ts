@@ -13,6 +13,7 @@ import { durationMs } from '../config/words.ts';
 import { loadProfiles, userProfiles } from '../profiles.ts';
 import { openSwitch, planProblems } from '../switches.ts';
 import type { ParsedArgs } from './args.ts';
+import { columnsText } from './columns.ts';
 import { complain, complainLines, print } from './print.ts';
 import { setUp } from './setup.ts';
 import { detect } from './switch-detect.ts';
@@ -26,20 +27,6 @@ export interface SwitchSetup {
   readonly args: ParsedArgs;
   readonly config: Config;
   readonly profiles: ReadonlyMap<string, Profile>;
-}
-
-function rows(table: readonly (readonly string[])[]): string {
-  const widths = (table[0] ?? []).map((_, at) =>
-    Math.max(...table.map((row) => row[at]?.length ?? 0)),
-  );
-  return table
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 function whereOf({ address, serial, port }: SwitchConfig): string {
@@ -66,7 +53,7 @@ function listProfiles({ args, profiles }: SwitchSetup): number {
     proof === 'none' ? 'NO PROOF OF OFF' : confidence,
     title,
   ]);
-  print(rows([['PROFILE', 'OVER', 'CONFIDENCE', 'DEVICES'], ...table]));
+  print(columnsText([['PROFILE', 'OVER', 'CONFIDENCE', 'DEVICES'], ...table]));
   return 0;
 }
 
@@ -90,7 +77,7 @@ function list(setup: SwitchSetup): number {
     return 0;
   }
   const lines = table.map(({ name, profile, at, feeds }) => [name, profile, at, feeds.join(' ')]);
-  print(rows([['SWITCH', 'PROFILE', 'AT', 'FEEDS'], ...lines]));
+  print(columnsText([['SWITCH', 'PROFILE', 'AT', 'FEEDS'], ...lines]));
   return 0;
 }
 
@@ -104,7 +91,7 @@ function printReply(args: ParsedArgs, name: string, reply: SwitchReply): void {
     print(JSON.stringify({ switch: name, ordered: reply.ordered, outlets }, undefined, 2));
     return;
   }
-  print(rows([['OUTLET', 'STATE', 'SEEN'], ...reply.outlets.map(shownReply)]));
+  print(columnsText([['OUTLET', 'STATE', 'SEEN'], ...reply.outlets.map(shownReply)]));
 }
 
 /** What an outlet powers, for the question before an order. */

@@ -5,7 +5,7 @@
 import type { SwitchConfig } from '../../rules/config.ts';
 import { nearest } from '../../rules/near.ts';
 import { type Path, shown } from './problems.ts';
-import type { Finding } from './schema.ts';
+import { type Finding, finding } from './schema.ts';
 
 export type RawSwitch = Omit<
   SwitchConfig,
@@ -41,15 +41,6 @@ interface Review {
   readonly clean: (path: Path) => boolean;
   readonly problems: Finding[];
   readonly warnings: Finding[];
-}
-
-function finding(
-  path: Path,
-  message: string,
-  mend: string,
-  of: 'key' | 'value' = 'value',
-): Finding {
-  return { path, of, message, mend };
 }
 
 /** What cuts every supply of a node at once. */

@@ -17,7 +17,7 @@ import { type RawNode, type RawSwitch, reviewPower } from './cross-power.ts';
 import { reviewServices } from './cross-services.ts';
 import { type Path, shown } from './problems.ts';
 import { ladderFindings } from './remedies.ts';
-import type { Finding } from './schema.ts';
+import { type Finding, finding } from './schema.ts';
 import type { RawService } from './services.ts';
 
 export type RawCollector = boolean | 'on' | 'off' | { readonly every?: string };
@@ -70,15 +70,6 @@ interface Review {
   readonly clean: (path: Path) => boolean;
   readonly problems: Finding[];
   readonly warnings: Finding[];
-}
-
-function finding(
-  path: Path,
-  message: string,
-  mend: string,
-  of: 'key' | 'value' = 'value',
-): Finding {
-  return { path, of, message, mend };
 }
 
 /** The entries of a list that have no fault, with their places. */

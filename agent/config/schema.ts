@@ -46,6 +46,15 @@ export interface Finding {
   readonly mend: string;
 }
 
+export function finding(
+  path: Path,
+  message: string,
+  mend: string,
+  of: 'key' | 'value' = 'value',
+): Finding {
+  return { path, of, message, mend };
+}
+
 export async function readSchema(): Promise<Schema> {
   return JSON.parse(await readFile(SCHEMA_FILE, 'utf8')) as Schema;
 }

@@ -1,7 +1,9 @@
 /** Text and JSON of what was seen of disks: who owns what, by which paths, and what looks wrong. */
+
 import { relationOf } from '../../fencing/reservation/key.ts';
 import { OWN_TYPE } from '../../fencing/reservation/request.ts';
 import { isRegistered, type Path, type Table } from '../../fencing/reservation/table.ts';
+import { columnsText } from '../commands/columns.ts';
 import { type Disk, pathsOf, type Seen } from './look.ts';
 
 export interface Line {
@@ -89,18 +91,7 @@ export function listText(lines: readonly Line[]): string {
     plural(Object.keys(keys).length, 'key'),
     wrong.length > 0 ? `! ${wrong[0]}` : '',
   ]);
-  const all = [['DISK', 'PATHS', 'STATE', 'HOLDER', 'KEYS', ''], ...rows];
-  const widths = all[0]?.map((_, column) =>
-    Math.max(...all.map((row) => row[column]?.length ?? 0)),
-  );
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return columnsText([['DISK', 'PATHS', 'STATE', 'HOLDER', 'KEYS', ''], ...rows]);
 }
 
 function tableText(table: Table, capabilities: Seen['capabilities']): readonly string[] {
