@@ -6,6 +6,7 @@
 import type { Alarm, Maintenance } from './decision.ts';
 import type { Service } from './service.ts';
 
+export type { DiskReport, DiskWish, NodeName, OwnableDisk, SeenHolder } from './cluster/model.ts';
 export { SERVICE_STATES } from './service.ts';
 
 /** Monotonic milliseconds (CLOCK_MONOTONIC). Never wall-clock time, never comparable across nodes. */

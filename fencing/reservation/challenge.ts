@@ -21,6 +21,8 @@ import { strangersIn } from './table.ts';
 export interface ChallengeMemory {
   /** C: how long the registration must have stood. */
   readonly waitMs: number;
+  /** The same while nobody holds the disk: shorter only when the last owner was seen to be silent. */
+  readonly emptyWaitMs: number;
   /** Since when it is known to stand: the sending of the first read that showed it. */
   readonly standsMs: number | undefined;
   /** Who held the disk then. */
@@ -38,8 +40,15 @@ interface Decision {
   readonly move: ChallengeMove;
 }
 
-export function challengeOf(waitMs: number): ChallengeMemory {
-  return { waitMs, standsMs: undefined, holder: undefined, claim: undefined, trouble: undefined };
+export function challengeOf(waitMs: number, emptyWaitMs: number = waitMs): ChallengeMemory {
+  return {
+    waitMs,
+    emptyWaitMs,
+    standsMs: undefined,
+    holder: undefined,
+    claim: undefined,
+    trouble: undefined,
+  };
 }
 
 function alive(memory: ChallengeMemory, why: string): Decision {
@@ -79,7 +88,8 @@ function decide(view: View<ChallengeMemory>): Decision {
     const again = { ...memory, standsMs: table.atMs, holder: undefined };
     return { memory: again, move: { do: 'wait' } };
   }
-  const untilMs = memory.standsMs + memory.waitMs;
+  const waitMs = memory.holder === undefined ? memory.emptyWaitMs : memory.waitMs;
+  const untilMs = memory.standsMs + waitMs;
   // The table must be one that was read after the time was over.
   if (table.atMs >= untilMs && nowMs >= untilMs) return claimNow(view);
   return { memory, move: { do: 'wait', untilMs } };

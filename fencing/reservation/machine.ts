@@ -123,3 +123,12 @@ export function begin<M>(
     ended: false,
   };
 }
+
+/**
+ * A machine that goes on where another stood: a PR OUT that is under way or in doubt is its own now, so
+ * that there are never two, and its asks count on.
+ */
+export function succeed<M>(before: Machine<unknown>, memory: M, nowMs: number): Machine<M> {
+  const { self, times, paths, act, checks, noFull, nextId } = before;
+  return { ...begin(self, times, paths, memory, nowMs, nextId), act, checks, noFull };
+}

@@ -28,8 +28,12 @@ export interface TakeoverOptions {
   readonly times: Times;
   /** C of the decision disk. */
   readonly waitMs: number;
+  /** The same while nobody holds it: shorter only when the last owner was seen to be silent. */
+  readonly emptyWaitMs?: number;
   /** How long all disks may take to be read before anything is registered. */
   readonly readableMs: number;
+  /** Where its asks begin to count, so that late answers to earlier ones are not its own. */
+  readonly firstId?: number;
 }
 
 export type TakeoverResult =
@@ -51,6 +55,8 @@ export interface Takeover {
   readonly phase: Phase;
   /** Whom the decision disk was taken from; the only holder the others may be taken from. */
   readonly victim: Key | undefined;
+  /** Since when our registration on the decision disk is known to stand. */
+  readonly registeredMs: number | undefined;
   readonly provenMs: number;
   /** Why all is being given back. */
   readonly failure: Exclude<TakeoverResult, { is: 'owned' }> | undefined;
@@ -99,9 +105,11 @@ export function beginTakeover(
         disks[0]?.paths ?? [],
         nowMs + options.readableMs,
         nowMs,
+        options.firstId,
       ),
     },
     victim: undefined,
+    registeredMs: undefined,
     provenMs: Number.POSITIVE_INFINITY,
     failure: undefined,
     result: disks.length === 0 ? { is: 'refused', why: 'no disks' } : undefined,
@@ -129,7 +137,7 @@ function afterRead(takeover: Takeover, result: ReadResult, nowMs: number): Takeo
     const machine = machineFor(takeover, at + 1, untilMs, nowMs);
     return { ...takeover, at: at + 1, phase: { is: 'read', machine } };
   }
-  const machine = machineFor(takeover, 0, challengeOf(options.waitMs), nowMs);
+  const machine = machineFor(takeover, 0, challengeOf(options.waitMs, options.emptyWaitMs), nowMs);
   return { ...takeover, at: 0, phase: { is: 'challenge', machine } };
 }
 
@@ -175,7 +183,12 @@ function stepPhase(
     }
     case 'challenge': {
       const { machine, asks, result } = step(phase.machine, nowMs, input, challengePolicy);
-      const held: Takeover = { ...takeover, phase: { is: 'challenge', machine } };
+      const { standsMs } = machine.memory;
+      const held: Takeover = {
+        ...takeover,
+        registeredMs: standsMs,
+        phase: { is: 'challenge', machine },
+      };
       if (result === undefined) return { takeover: held, asks, moved: false };
       const { holder } = machine.memory;
       return { takeover: afterClaim(held, result, holder, nowMs), asks, moved: true };
