@@ -140,6 +140,8 @@ export interface HierarchySaid {
   /** Starts within the window, wherever they were, as far as this node knows. */
   readonly starts: number;
   readonly latched: boolean;
+  /** Something of it may be running, mounted or dirty there. */
+  readonly remains: boolean;
 }
 
 /** The content of a heartbeat. Freshness and origin are proven by the edge before the core sees it. */
@@ -253,6 +255,13 @@ export type ClusterInput =
       readonly value: number | undefined;
       readonly why: string;
     }
+  /** Legs of mirrors that md has recorded as failed: the whole list, by WWID. */
+  | {
+      readonly kind: 'mirror';
+      readonly at: Ms;
+      readonly hierarchy: HierarchyId;
+      readonly failed: readonly string[];
+    }
   | {
       readonly kind: 'fence';
       readonly at: Ms;
@@ -295,6 +304,8 @@ export type ServicesWish =
   | { readonly want: 'down' }
   /** At once, by force, without flushing: ownership is gone. */
   | { readonly want: 'killed' }
+  /** Start nothing and stop nothing: not known yet, frozen, or no fresh proof to start by. */
+  | { readonly want: 'hold' }
   /** `addresses`: what waits may start too. */
   | { readonly want: 'up'; readonly addresses: boolean };
 
