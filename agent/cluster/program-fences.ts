@@ -48,7 +48,10 @@ function contextOf(
 }
 
 /** Own lateness, as far as fences are concerned. */
-export function sightFrom(program: Program, late: { readonly at: Ms; readonly lateMs: number }): Program {
+export function sightFrom(
+  program: Program,
+  late: { readonly at: Ms; readonly lateMs: number },
+): Program {
   if (late.lateMs < program.config.cluster.times.lateMs) return program;
   return { ...program, blurredUntil: (late.at + BLUR_MS) as Ms };
 }

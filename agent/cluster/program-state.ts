@@ -17,7 +17,7 @@ import type {
   NodeName,
   WatchdogWish,
 } from '../../rules/cluster/model.ts';
-import { beginCluster, type Cluster } from '../../rules/cluster/step.ts';
+import { beginCluster, type Cluster } from '../../rules/cluster/state.ts';
 import type { DiskReport, Ms } from '../../rules/model.ts';
 
 export interface ProgramConfig {

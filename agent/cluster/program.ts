@@ -31,7 +31,8 @@ interface Work {
 
 function sameReport(one: DiskReport | undefined, other: DiskReport): boolean {
   if (one === undefined || one.is !== other.is) return false;
-  const [a, b] = [one as Readonly<Record<string, unknown>>, other as typeof a];
+  const a: Readonly<Record<string, unknown>> = { ...one };
+  const b: Readonly<Record<string, unknown>> = { ...other };
   return Object.keys(b).every((name) => {
     const [left, right] = [a[name], b[name]];
     if (left === right) return true;
@@ -131,11 +132,7 @@ function dueAt({ arbiters, fencesWakeAt, beatAt, coreDueAt }: Program): Ms {
 }
 
 /** One step of a node: everything that happened, then everything that follows from it. */
-export function stepProgram(
-  given: Program,
-  now: Ms,
-  inputs: readonly ProgramInput[],
-): ProgramTurn {
+export function stepProgram(given: Program, now: Ms, inputs: readonly ProgramInput[]): ProgramTurn {
   const out: Sent = { asks: [], switches: [], decisions: [] };
   const work: Work = {
     program: given,
