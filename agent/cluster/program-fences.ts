@@ -119,7 +119,7 @@ export function fencesWished(work: Work, wish: ClusterWish, now: Ms): void {
     const settled = last?.told === 'off' || (last !== undefined && last.told === undefined);
     if (settled || (last !== undefined && now - last.at < config.fence.againMs)) continue;
     const context = contextOf(work.program, one, wish.say.frozen, now);
-    const want = config.fence.then === 'on' ? 'reboot' : 'off';
+    const want = config.fence.afterwards === 'on' ? 'reboot' : 'off';
     const options = { asker: one.by.of, deadlineMs: config.fence.deadlineMs };
     const turn = request(fences, one.node, want, context, options);
     const { refusal } = turn;

@@ -29,7 +29,7 @@ export interface ProgramConfig {
   readonly fence: {
     readonly deadlineMs: number;
     /** After a proven off and the discharge time a node is switched on again, or left off. */
-    readonly then: 'on' | 'off';
+    readonly afterwards: 'on' | 'off';
     /** A fence that failed or was refused, and is wished still, is tried again after so long. */
     readonly againMs: number;
   };

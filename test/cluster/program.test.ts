@@ -101,7 +101,7 @@ class Node {
         disks: new Map([[H, [{ wwid: 'd1', paths }]]]),
         plans: [],
         bootedAt: now,
-        fence: { deadlineMs: 10_000, then: 'on', againMs: 30_000 },
+        fence: { deadlineMs: 10_000, afterwards: 'on', againMs: 30_000 },
       },
       now,
     );
