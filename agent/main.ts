@@ -27,6 +27,7 @@ const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   capture: () => import('./commands/capture.ts'),
   check: () => import('./commands/check.ts'),
   switch: () => import('./commands/switch.ts'),
+  fence: () => import('./commands/fence.ts'),
   maintenance: () => import('./commands/maintenance.ts'),
   forget: () => import('./commands/forget.ts'),
   disk: () => import('./commands/disk.ts'),

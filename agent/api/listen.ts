@@ -4,15 +4,14 @@
  * with what to do about it. A socket file that nobody answers on is left from a dead agent and removed.
  */
 import { lstatSync, mkdirSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { SOCKET_NAME, SOCKET_PATH_BYTES_MAX } from '../config/defaults.ts';
 import { errnoOf } from '../ports/errno.ts';
+import { isAnswered } from '../ports/exclusive.ts';
 
 const RETRY_EVERY_MS = 100;
-const CONNECT_DEADLINE_MS = 1_000;
 const RUN_DIR_MODE = 0o755;
 
 /** Trouble whose message is meant for the operator. */
@@ -39,26 +38,12 @@ function tcpTrouble(address: string, code: string): string {
   }
 }
 
-/** Does anybody answer on the socket? A refusal or a missing file means no; anything else may be yes. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const done = (alive: boolean): void => {
-      socket.destroy();
-      resolve(alive);
-    };
-    socket.setTimeout(CONNECT_DEADLINE_MS, () => done(true));
-    socket.once('connect', () => done(true));
-    socket.once('error', (error) => done(!['ECONNREFUSED', 'ENOENT'].includes(errnoOf(error))));
-  });
-}
-
 /** Clears the way for the socket; false when a live agent holds it. */
 async function clearSocket(path: string): Promise<boolean> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return true;
   if (!stats.isSocket()) throw new ListenError(`${path} exists and is no socket: remove it`);
-  if (await answers(path)) return false;
+  if (await isAnswered(path)) return false;
   unlinkSync(path);
   return true;
 }

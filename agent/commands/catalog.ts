@@ -38,6 +38,7 @@ export const COMMANDS = [
   'capture',
   'check',
   'switch',
+  'fence',
   'disk',
   'maintenance',
   'forget',
@@ -239,6 +240,23 @@ export const CATALOG: Readonly<Record<CommandName, CommandInfo>> = {
     flags: [CONFIG, RUN],
     example: 'nospof forget fan/nct6775.656/3',
     notes: [],
+  },
+  fence: {
+    about: 'cut the power of a node, and see that it is off',
+    operands: [{ name: 'NODE', about: 'the node, as named under nodes' }],
+    flags: [
+      { name: 'yes', about: 'do not ask' },
+      { name: 'on', about: 'switch its power on again once it was proven off' },
+      { name: 'deadline', value: 'TIME', about: 'give up after this; default 60s' },
+      JSON_FLAG,
+      CONFIG,
+      RUN,
+    ],
+    example: 'nospof fence db2 --on',
+    notes: [
+      'Exit status 0 only when every feed of a level was seen off at one instant and to the end of',
+      'the discharge time. 1: not proven, or refused. Then start nothing of that node elsewhere.',
+    ],
   },
   disk: {
     about: 'show who has shared disks, test one, give one back',
