@@ -63,6 +63,8 @@ function memberReading(key: string, array: MdArray, member: MdMember): Reading {
       write_mostly: member.writeMostly ? 'yes' : undefined,
     }),
     needs,
+    // A disk on its way out has lost its place before md lets go of it: no second one is to be missed.
+    ...(device === undefined ? { virtual: true as const } : {}),
   };
 }
 

@@ -32,7 +32,6 @@ function measured(fault: string, round: number, nospof: number): Measured {
     from: 'kernel',
     kernelMs: 1,
     agentMs: 1 + nospof,
-    decideMs: undefined,
     after: {
       nospof,
       mdadm: round === 0 ? undefined : -3,

@@ -7,11 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { worldOf } from '../exporters/status/json.ts';
+import type { Action, Alarm, Decision } from '../rules/decision.ts';
 import type { Component, ComponentId, Group, GroupId, Picture, Vitals } from '../rules/model.ts';
 import { ms } from '../rules/model.ts';
 import { loadBreakages } from './lab/broken.ts';
 import { cacheAt, DIST } from './lab/host/files.ts';
 import { clearKilled, openRunFolder } from './lab/host/run-folder.ts';
+import { essences, missingText, unlike } from './lab/journal.ts';
 import { addressed, findVerb, PARTS, partsOf } from './lab/parts/all.ts';
 import { changes } from './lab/prompt.ts';
 import { loadScenario, parseScenario, parseSight, scenarioNames } from './lab/scenario.ts';
@@ -86,6 +88,7 @@ t.test('mistakes in the data are refused', async (t) => {
   t.throws(() => parseScenario('x', 'faults: []'), /names no topology/u);
   t.throws(() => parseScenario('x', 'topology: a\nfaults: [{ do: b }]'), /nothing must be seen/u);
   t.throws(() => parseScenario('x', 'topology: a\nfaults: [{ kernal: b }]'), /unknown key kernal/u);
+  t.throws(() => parseScenario('x', 'topology: a\nfault: []'), /unknown key fault/u);
   t.throws(() => parseSight('fan failed'), /not understood/u);
   const { nodes } = loadTopology('fans');
   const [spec] = Object.values(nodes);
@@ -150,6 +153,101 @@ t.test('what is seen is the world and the metrics, and all that match', async (t
   t.match(see('fan/c is failed'), { ok: false, instead: /no fan\/c/u }, 'nothing matches');
   t.match(see('fan/a is failed: 1 rpm'), { ok: false }, 'for another reason');
   t.match(see('fan/a is failed', metrics.replace('} 1', '} 0')), { ok: false }, 'metrics differ');
+});
+
+function alarm(id: string, state: Alarm['state']): Alarm {
+  const [rule = '', subject = ''] = id.split('@');
+  return {
+    id: id as Alarm['id'],
+    rule,
+    subject: subject as Alarm['subject'],
+    severity: 'warning',
+    state,
+    since: ms(8),
+    raisedAt: ms(8),
+    summary: 'a has stopped',
+    labels: {},
+    mutedBy: undefined,
+    shadow: false,
+    sequence: 1,
+    holds: true,
+    held: true,
+    heldSince: ms(8),
+    unknownSince: undefined,
+    steady: undefined,
+    onsets: [],
+    undo: [],
+    rung: { kind: 'exhausted' },
+  };
+}
+
+t.test('an alarm is seen in the world and the metrics, a cleared one by its absence', async (t) => {
+  const picture: Picture = {
+    at: ms(10),
+    components: [component('fan/a', 'failed', '0 rpm')],
+    groups: [],
+    sights: [],
+    advice: [],
+    alarms: [alarm('fan-stopped@fan/a', 'raised'), alarm('late@node', 'pending')],
+    services: [],
+    maintenance: [],
+  };
+  const metrics =
+    'nospof_alarm{rule="fan-stopped",subject="fan/a",severity="warning",state="raised"} 1';
+  const see = (line: string, text = metrics): ReturnType<typeof seenOf> =>
+    seenOf(parseSight(line), worldOf(picture, VITALS, 0, false), text);
+  t.strictSame(see('fan-stopped@fan/* is raised'), { ok: true, instead: '', since: undefined });
+  t.match(see('fan-stopped@fan/* is raised', ''), { ok: false }, 'the metrics lack it');
+  t.match(see('late@node is raised'), { ok: false, instead: /late@node is pending/u });
+  t.match(see('fan-stopped@fan/a is cleared'), { ok: false, instead: /is raised: a has stopped/u });
+  t.match(see('other@node is cleared'), { ok: true });
+});
+
+t.test('decisions are compared without what differs from run to run', async (t) => {
+  const raised = (name: string): Decision => ({
+    kind: 'alarm',
+    alarm: alarm(`${name}@fan/a`, 'raised'),
+    from: 'none',
+    because: { values: {}, guards: [], text: '' },
+  });
+  const order = (id: string): Decision => ({
+    kind: 'action',
+    action: {
+      id: id as Action['id'],
+      order: { kind: 'notify' },
+      because: { alarm: 'x@fan/a' as Alarm['id'], rung: 0, values: {}, guards: [], text: '' },
+      at: ms(1),
+      deadlineAt: ms(2),
+    },
+  });
+  const outcome = (id: string, result: 'verified' | 'unknown'): Decision => ({
+    kind: 'outcome',
+    action: id as Action['id'],
+    outcome: { result, evidence: id },
+  });
+  const foreseen = essences([{ d: [raised('x'), order('1')] }, { d: [outcome('1', 'verified')] }]);
+  t.same(foreseen, [
+    'x@fan/a: none -> raised [warning], explained by nothing',
+    'notify for x@fan/a, rung 0',
+    'notify for x@fan/a, rung 0: verified',
+  ]);
+  t.equal(
+    unlike(
+      foreseen,
+      essences([
+        { d: [raised('x'), raised('late'), order('7')] },
+        { d: [outcome('7', 'verified')] },
+      ]),
+    ),
+    '',
+  );
+  t.match(
+    unlike(foreseen, essences([{ d: [raised('x'), order('7'), outcome('7', 'unknown')] }])),
+    /^- .*verified\n\+ .*unknown$/u,
+  );
+  t.match(unlike(foreseen, [...foreseen].reverse()), /in another order/u);
+  t.equal(missingText(['a b', 'c', 'a d'], ['b', 'a d']), undefined);
+  t.equal(missingText(['a b', 'c'], ['c', 'a']), 'a', 'their order counts');
 });
 
 t.test('a line may name the node that must see it', async (t) => {

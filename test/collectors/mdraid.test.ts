@@ -65,6 +65,19 @@ t.test('a missing disk leaves one copy, a faulty one stays a failed member', (t)
   t.end();
 });
 
+t.test(
+  'a disk on its way out, of which md alone still tells, is not to be missed by that name',
+  (t) => {
+    const gone = 'sys/block/md0/md/dev-sdb1/block';
+    const all = [...snapshotOf('raid1-faulty')];
+    t.ok(all.some(([key]) => key === gone));
+    const { reading } = parse(new Map(all.filter(([key]) => key !== gone)));
+    t.match(reading('sdb1'), { health: 'failed', virtual: true });
+    t.equal(reading('sda1')?.virtual, undefined);
+    t.end();
+  },
+);
+
 t.test('the last copy that gives errors is not a healthy one', (t) => {
   const { reading, members } = seen('broken');
   t.match(reading('md0'), { health: 'failed', why: /broken/u });

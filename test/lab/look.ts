@@ -7,7 +7,7 @@ import { outletOf } from './host/power.ts';
 import { isOn } from './host/power-client.ts';
 import type { Lab } from './lab.ts';
 import type { LabNode } from './machine.ts';
-import type { Fault, Sight } from './scenario.ts';
+import type { Sight } from './scenario.ts';
 import { seenOf } from './sight.ts';
 
 const REQUEST_MS = 20_000;
@@ -50,7 +50,7 @@ async function stateOfAgent({ url }: LabNode): Promise<string> {
 
 /** State of a thing beside the machines; undefined: it is the agent's to say. */
 async function outside(lab: Lab, id: string): Promise<string | undefined> {
-  const [, sort, name = ''] = /^(node|agent|outlet)\/(.+)$/u.exec(id) ?? [];
+  const [, sort, name = ''] = /^(node|agent|outlet|file)\/(.+)$/u.exec(id) ?? [];
   switch (sort) {
     case 'node':
       return stateOfNode(nodeOf(lab, name));
@@ -63,6 +63,8 @@ async function outside(lab: Lab, id: string): Promise<string | undefined> {
       const on = await isOn(address, at.outlet).catch(() => undefined);
       return on === undefined ? 'silent' : on ? 'on' : 'off';
     }
+    case 'file':
+      return (await nodeOf(lab, undefined).vm.guest.read(`/${name}`)).trim();
     default:
       return undefined;
   }
@@ -81,9 +83,9 @@ async function inside(node: LabNode, sights: readonly Sight[]): Promise<Look> {
   return { missing: undefined, since: times.length > 0 ? Math.max(...times) : undefined };
 }
 
-async function lookOnce(lab: Lab, fault: Fault): Promise<Look> {
+async function lookOnce(lab: Lab, see: readonly Sight[]): Promise<Look> {
   const rest = new Map<LabNode, Sight[]>();
-  for (const sight of fault.see) {
+  for (const sight of see) {
     const state = await outside(lab, sight.id);
     if (state === undefined) {
       const node = nodeOf(lab, sight.node);
@@ -101,9 +103,9 @@ async function lookOnce(lab: Lab, fault: Fault): Promise<Look> {
   return { missing: undefined, since };
 }
 
-export async function lookAt(lab: Lab, fault: Fault): Promise<Look> {
+export async function lookAt(lab: Lab, see: readonly Sight[]): Promise<Look> {
   try {
-    return await lookOnce(lab, fault);
+    return await lookOnce(lab, see);
   } catch (error) {
     return { missing: (error as Error).message, since: undefined };
   }

@@ -25,6 +25,7 @@ export class Machine implements LabNode {
   readonly power: Plan['power'];
   readonly networkPort: Plan['networkPort'];
   readonly shared: Plan['shared'];
+  readonly figures: string[] = [];
   url: string | undefined;
   boots = 0;
   readonly #host: Host;
@@ -36,7 +37,7 @@ export class Machine implements LabNode {
   /** Why a start that nobody waited for failed. */
   #failed: Error | undefined;
 
-  constructor(host: Host, plan: Omit<Plan, 'boots'>, port: number) {
+  constructor(host: Host, plan: Omit<Plan, 'boots' | 'figures'>, port: number) {
     this.name = plan.name;
     this.spec = plan.spec;
     this.run = plan.run;
@@ -63,7 +64,9 @@ export class Machine implements LabNode {
     for (const part of partsOf(spec)) hardware.push(...((await part.build?.(this)) ?? []));
     this.#endedAt = undefined;
     this.#wasCut = false;
-    const vm = await startVm(this.#host, { name, memoryMb: spec.memoryMb, hardware }, (one) => {
+    const systemd = Object.keys(spec.units).length > 0;
+    const { memoryMb } = spec;
+    const vm = await startVm(this.#host, { name, memoryMb, systemd, hardware }, (one) => {
       this.#vm = one;
       void one.ended.then(() => this.#onEnd(one));
       // Its power may have gone while it was being built.

@@ -32,19 +32,24 @@ and writes the table into README.md.
 lab starts a topology of test/lab/topologies and gives a prompt to break parts of it.
 `;
 
-function timingText({ fault, detectedMs, by }: Timing): string {
+function timingText({ fault, detectedMs, by, kernelMs, agentMs, ...later }: Timing): string {
   if (detectedMs === undefined) return `    ${fault}`;
   if (by === 'feed') return `    ${fault}: dead ${detectedMs.toFixed(1)} ms after its last feed`;
-  return `    ${fault}: seen ${detectedMs.toFixed(1)} ms after the ${by}`;
+  const from = kernelMs ?? (agentMs ?? 0) - detectedMs;
+  const after = (what: string, at: number | undefined): string =>
+    at === undefined ? '' : `, ${what} after ${(at - from).toFixed(1)} ms`;
+  const decided = after('alarm', later.decideMs) + after('ordered', later.orderMs);
+  return `    ${fault}: seen ${detectedMs.toFixed(1)} ms after the ${by}${decided}`;
 }
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function report({ scenario, passed, why, seconds, timings }: Verdict): void {
+function report({ scenario, passed, why, seconds, timings, figures }: Verdict): void {
   say(`${scenario.padEnd(24)} ${passed ? 'passed' : 'FAILED'} ${seconds.toFixed(1).padStart(7)} s`);
   for (const timing of timings) say(timingText(timing));
+  for (const figure of figures) say(`    ${figure}`);
   if (why !== '') say(why.replace(/^/gmu, '    '));
 }
 

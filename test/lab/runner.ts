@@ -3,6 +3,7 @@
  * seen. Times are the machine's own: when the fault was done, when its kernel knew, when the agent did.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { foreseen, judgeJournal, type Span } from './journal.ts';
 import { type Lab, startLab } from './lab.ts';
 import { lookAt } from './look.ts';
 import type { LabNode } from './machine.ts';
@@ -27,8 +28,10 @@ export interface Timing {
   /** The machine's monotonic milliseconds: its kernel knew, and the agent's world had it. */
   readonly kernelMs: number | undefined;
   readonly agentMs: number | undefined;
-  /** A rule had decided; no scenario asks for that yet. */
-  readonly decideMs: undefined;
+  /** A rule had raised the first of the alarms that are asked for; undefined: none is. */
+  readonly decideMs: number | undefined;
+  /** The first action beyond telling people was ordered; undefined: none was asked for. */
+  readonly orderMs: number | undefined;
 }
 
 export interface Verdict {
@@ -37,6 +40,10 @@ export interface Verdict {
   readonly why: string;
   readonly seconds: number;
   readonly timings: readonly Timing[];
+  /** What its verbs measured, each in a line. */
+  readonly figures: readonly string[];
+  /** What `why` said of the things that it is asked about. */
+  readonly whys: Readonly<Record<string, string>>;
 }
 
 /** How long the machines that a fault took the power of lived on, the longest of them. */
@@ -60,21 +67,30 @@ async function clockOf(node: LabNode): Promise<number | undefined> {
 /** When it all became so, in the agent's time. */
 async function untilSeen(lab: Lab, fault: Fault, name: string): Promise<number | undefined> {
   const end = Date.now() + fault.withinS * 1000;
-  let seen = await lookAt(lab, fault);
+  let seen = await lookAt(lab, fault.see);
   while (seen.missing !== undefined) {
     if (Date.now() > end) {
       throw new Error(`after "${name}", not seen within ${fault.withinS} s: ${seen.missing}`);
     }
     await pause(LOOK_EVERY_MS);
-    seen = await lookAt(lab, fault);
+    seen = await lookAt(lab, fault.see);
   }
   return seen.since;
 }
 
-async function doFault(lab: Lab, fault: Fault): Promise<Timing> {
-  const node = lab.nodes.find(({ spec }) => spec.agent);
-  if (node === undefined) throw new Error('no node runs the agent');
+/** Everything is written by then: the agent hands what holds no decision on each second. */
+const WRITTEN_MS = 1_500;
+
+interface Done {
+  readonly timing: Timing;
+  readonly span: Omit<Span, 'toMs'>;
+}
+
+async function doFault(lab: Lab, node: LabNode, fault: Fault): Promise<Done> {
   const name = fault.verbs.join(', ') || 'at rest';
+  await pause(1000 * fault.calmS);
+  if (fault.whatif !== undefined) await pause(WRITTEN_MS);
+  const foresaw = fault.whatif === undefined ? undefined : await foreseen(node, fault.whatif);
   if (fault.kernel !== undefined) await traceCalls(node, fault.kernel);
   const before = await clockOf(node);
   let done = before ?? 0;
@@ -87,19 +103,44 @@ async function doFault(lab: Lab, fault: Fault): Promise<Timing> {
     if (kernelAt === undefined)
       throw new Error(`after "${name}", the kernel never called ${fault.kernel}`);
   }
+  const span = { fault, name, fromMs: before ?? 0, foreseen: foresaw };
   const livedOn = livedOnMs(lab, fault);
-  const times = { kernelMs: kernelAt, agentMs: undefined, decideMs: undefined };
-  if (livedOn !== undefined) return { fault: name, detectedMs: livedOn, by: 'feed', ...times };
+  const times = { kernelMs: kernelAt, agentMs: undefined, decideMs: undefined, orderMs: undefined };
+  if (livedOn !== undefined) {
+    return { timing: { fault: name, detectedMs: livedOn, by: 'feed', ...times }, span };
+  }
   const from = kernelAt ?? done;
   // What was seen before, by a machine of an earlier life, or at no known time is no detection.
   const fresh = before !== undefined && since !== undefined && since >= before;
   const agentMs = fresh && fault.verbs.length > 0 ? since : undefined;
-  return {
+  const timing: Timing = {
     fault: name,
     detectedMs: agentMs === undefined ? undefined : agentMs - from,
     by: kernelAt === undefined ? 'fault' : 'kernel',
     ...times,
     agentMs,
+  };
+  return { timing, span };
+}
+
+/** What the journal adds to the times; an error when it does not hold what it should. */
+async function judged(
+  node: LabNode,
+  scenario: Scenario,
+  done: readonly Done[],
+): Promise<Pick<Verdict, 'timings' | 'whys'>> {
+  const timings = done.map(({ timing }) => timing);
+  // A machine that was cut off or stands still keeps its journal.
+  if ((await clockOf(node)) === undefined) return { timings, whys: {} };
+  await pause(WRITTEN_MS);
+  const spans = done.map(({ span }, index) => ({
+    ...span,
+    toMs: done[index + 1]?.span.fromMs ?? Number.POSITIVE_INFINITY,
+  }));
+  const { times, whys } = await judgeJournal(node, scenario, spans);
+  return {
+    timings: timings.map((timing, index) => ({ ...timing, ...times[index] })),
+    whys,
   };
 }
 
@@ -118,13 +159,16 @@ async function lastWords(lab: Lab): Promise<string> {
 
 export async function runScenario(host: Host, scenario: Scenario): Promise<Verdict> {
   const started = Date.now();
-  const timings: Timing[] = [];
+  const done: Done[] = [];
+  const figures: string[] = [];
+  let found: Pick<Verdict, 'timings' | 'whys'> = { timings: [], whys: {} };
   const verdict = (passed: boolean, why: string): Verdict => ({
     scenario: scenario.name,
     passed,
     why,
     seconds: (Date.now() - started) / 1000,
-    timings,
+    figures,
+    ...found,
   });
   let lab: Lab;
   try {
@@ -133,9 +177,15 @@ export async function runScenario(host: Host, scenario: Scenario): Promise<Verdi
     return verdict(false, (error as Error).message);
   }
   try {
-    for (const fault of scenario.faults) timings.push(await doFault(lab, fault));
+    const node = lab.nodes.find(({ spec }) => spec.agent);
+    if (node === undefined) throw new Error('no node runs the agent');
+    for (const fault of scenario.faults) done.push(await doFault(lab, node, fault));
+    found = { timings: done.map(({ timing }) => timing), whys: {} };
+    for (const { figures: some } of lab.nodes) figures.push(...some);
+    found = await judged(node, scenario, done);
     return verdict(true, '');
   } catch (error) {
+    if (found.timings.length === 0) found = { timings: done.map(({ timing }) => timing), whys: {} };
     return verdict(false, `${(error as Error).message}\n${await lastWords(lab)}`);
   } finally {
     await lab.close();

@@ -28,11 +28,19 @@ export interface Sight {
 }
 
 export interface Fault {
+  /** Seconds beforehand in which nothing is done: an agent that ran late at its start does not act for a while. */
+  readonly calmS: number;
   /** Lines of verbs, done in order. */
   readonly verbs: readonly string[];
   /** Function of the kernel whose first call after the fault is when the kernel knew. */
   readonly kernel: string | undefined;
   readonly see: readonly Sight[];
+  /** Texts of decisions that the journal must hold from here to the next fault, in this order. */
+  readonly journal: readonly string[];
+  /** What `nospof why` must say of a thing when all is over: texts by its name. */
+  readonly why: Readonly<Record<string, readonly string[]>>;
+  /** What is asked of `nospof whatif` beforehand; what then happens must be what it foresaw. */
+  readonly whatif: string | undefined;
   /** A hang bound in seconds, ten times what is expected. */
   readonly withinS: number;
 }
@@ -42,6 +50,13 @@ export interface Scenario {
   readonly about: string;
   readonly topology: string;
   readonly faults: readonly Fault[];
+  /** Other rules, as a configuration says them, and what `nospof replay` must then tell of this run. */
+  readonly otherwise: Otherwise | undefined;
+}
+
+export interface Otherwise {
+  readonly rules: Readonly<Record<string, unknown>>;
+  readonly differs: readonly string[];
 }
 
 const WITHIN_S = 120;
@@ -63,30 +78,51 @@ interface Given {
     readonly kernel?: string;
     readonly see?: readonly string[];
     readonly within?: number;
+    readonly journal?: readonly string[];
+    readonly why?: Readonly<Record<string, readonly string[]>>;
+    readonly whatif?: string;
+    readonly calm?: number;
   }[];
+  readonly otherwise?: Otherwise;
 }
 
-const FAULT_KEYS = ['do', 'kernel', 'see', 'within'];
+const KEYS = ['about', 'topology', 'faults', 'otherwise'];
+const FAULT_KEYS = ['do', 'kernel', 'see', 'within', 'journal', 'why', 'whatif', 'calm'];
+
+function refuseUnknown(where: string, given: object, known: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (!known.includes(key)) throw new Error(`${where}: unknown key ${key}`);
+  }
+}
 
 function fault(where: string, given: NonNullable<Given['faults']>[number]): Fault {
-  for (const key of Object.keys(given)) {
-    if (!FAULT_KEYS.includes(key)) throw new Error(`${where}: unknown key ${key}`);
-  }
+  refuseUnknown(where, given, FAULT_KEYS);
   const verbs = typeof given.do === 'string' ? [given.do] : (given.do ?? []);
   const see = (given.see ?? []).map(parseSight);
   if (see.length === 0) throw new Error(`${where}: nothing must be seen`);
-  return { verbs, kernel: given.kernel, see, withinS: given.within ?? WITHIN_S };
+  return {
+    calmS: given.calm ?? 0,
+    verbs,
+    kernel: given.kernel,
+    see,
+    withinS: given.within ?? WITHIN_S,
+    journal: given.journal ?? [],
+    why: given.why ?? {},
+    whatif: given.whatif,
+  };
 }
 
 export function parseScenario(name: string, text: string): Scenario {
   const given = parse(text) as Given;
   const where = `scenario ${name}`;
+  refuseUnknown(where, given, KEYS);
   if (given.topology === undefined) throw new Error(`${where} names no topology`);
   const faults = (given.faults ?? []).map((one, index) =>
     fault(`${where}, fault ${index + 1}`, one),
   );
   if (faults.length === 0) throw new Error(`${where} has no faults`);
-  return { name, about: given.about ?? '', topology: given.topology, faults };
+  const { about = '', topology, otherwise } = given;
+  return { name, about, topology, faults, otherwise };
 }
 
 const SCENARIOS = join(DATA, 'scenarios');

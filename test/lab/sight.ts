@@ -3,6 +3,7 @@
  * must agree: a state that is in the world and not in `/metrics` is not seen.
  */
 import type { World } from '../../exporters/status/json.ts';
+import { ALARM_STATES } from '../../rules/decision.ts';
 import { HEALTHS, STANDINGS } from '../../rules/model.ts';
 import type { Sight } from './scenario.ts';
 
@@ -10,11 +11,12 @@ const STATES: Readonly<Record<Thing['sort'], readonly string[]>> = {
   component: HEALTHS,
   group: STANDINGS,
   source: ['waiting', 'seen', 'none', 'blind', 'stale'],
+  alarm: ALARM_STATES,
 };
 
 /** One thing of the world, whatever its sort, in the words of its metric. */
 interface Thing {
-  readonly sort: 'component' | 'group' | 'source';
+  readonly sort: 'component' | 'group' | 'source' | 'alarm';
   readonly id: string;
   readonly state: string;
   readonly why: string;
@@ -33,6 +35,9 @@ export interface Seen {
 }
 
 function things(world: World): readonly Thing[] {
+  const restarts = new Map<string, number>(
+    world.services.map(({ spec, restartsTotal }) => [spec.id, restartsTotal]),
+  );
   return [
     ...world.components.map(({ id, health, why, since, gauges, facts }) => ({
       sort: 'component' as const,
@@ -41,7 +46,11 @@ function things(world: World): readonly Thing[] {
       why,
       since,
       metric: `nospof_component_health{component="${id}"`,
-      words: { ...facts, ...gauges },
+      words: {
+        ...facts,
+        ...gauges,
+        ...(restarts.has(id) ? { restarts: restarts.get(id) ?? 0 } : {}),
+      },
     })),
     ...world.groups.map(({ id, standing, since }) => ({
       sort: 'group' as const,
@@ -61,10 +70,20 @@ function things(world: World): readonly Thing[] {
       metric: '',
       words: {},
     })),
+    ...world.alarms.map(({ id, rule, subject, state, summary, since }) => ({
+      sort: 'alarm' as const,
+      id,
+      state,
+      why: summary,
+      since,
+      metric: `nospof_alarm{rule="${rule}",subject="${subject}"`,
+      words: {},
+    })),
   ];
 }
 
-function fits(pattern: string, id: string): boolean {
+/** Whether an identity is the one of a line; `*` stands for any characters. */
+export function fits(pattern: string, id: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   if (rest.length === 0) return pattern === id;
   if (!id.startsWith(first)) return false;
@@ -104,6 +123,11 @@ function words(sight: Sight, thing: Thing): string {
 
 export function seenOf(sight: Sight, world: World, metrics: string): Seen {
   const found = things(world).filter((thing) => isMeant(sight, thing));
+  // A cleared alarm leaves the world.
+  if (sight.state === 'cleared') {
+    const instead = found.map((one) => words(sight, one)).join('; ');
+    return { ok: found.length === 0, instead, since: undefined };
+  }
   if (found.length === 0) return { ok: false, instead: `no ${sight.id}`, since: undefined };
   const wrong = found.filter((thing) => !isSo(sight, thing, metrics));
   if (wrong.length > 0) {
@@ -113,6 +137,8 @@ export function seenOf(sight: Sight, world: World, metrics: string): Seen {
       since: undefined,
     };
   }
-  const times = sight.key === undefined ? found.map(({ since }) => since) : [];
+  // An alarm is decided, not seen: its time is taken from the journal.
+  const timed = sight.key === undefined ? found.filter(({ sort }) => sort !== 'alarm') : [];
+  const times = timed.map(({ since }) => since);
   return { ok: true, instead: '', since: times.length > 0 ? Math.max(...times) : undefined };
 }

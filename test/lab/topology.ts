@@ -8,8 +8,8 @@ import { parse } from 'yaml';
 import { DATA } from './host/files.ts';
 import { outletOf, SWITCH_KINDS, type SwitchSpec, type Wiring } from './host/power.ts';
 
-export type Hardware = 'fans' | 'ac' | 'bmc' | 'watchdog';
-const HARDWARE: readonly Hardware[] = ['fans', 'ac', 'bmc', 'watchdog'];
+const HARDWARE = ['fans', 'ac', 'bmc', 'watchdog', 'cpufreq'] as const;
+export type Hardware = (typeof HARDWARE)[number];
 
 export interface NodeSpec extends Wiring {
   readonly memoryMb: number;
@@ -38,6 +38,10 @@ export interface NodeSpec extends Wiring {
   readonly returns: boolean;
   /** Whether nospof runs on it. */
   readonly agent: boolean;
+  /** What its configuration says beyond the lab's own lines. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Units of systemd, name to text; where there are some, systemd is its first process. */
+  readonly units: Readonly<Record<string, string>>;
 }
 
 export interface Topology {
@@ -65,6 +69,8 @@ const DEFAULTS: NodeSpec = {
   chassis: undefined,
   returns: false,
   agent: true,
+  config: {},
+  units: {},
 };
 
 function refuseUnknown(where: string, found: object, known: readonly string[]): void {

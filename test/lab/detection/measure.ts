@@ -34,8 +34,6 @@ export interface Measured {
   readonly from: 'kernel' | 'fault';
   readonly kernelMs: number | undefined;
   readonly agentMs: number;
-  /** When a rule had decided what to do about it; nothing does yet. */
-  readonly decideMs: undefined;
   readonly after: Readonly<Record<Column, number | undefined>>;
 }
 
@@ -66,9 +64,8 @@ async function untilSeen(
   what: string,
 ): Promise<number | undefined> {
   const end = Date.now() + SEEN_MS;
-  const fault = { verbs: [], kernel: undefined, see, withinS: SEEN_MS / 1000 };
   for (;;) {
-    const { missing, since } = await lookAt(lab, fault);
+    const { missing, since } = await lookAt(lab, see);
     if (missing === undefined) return since;
     if (Date.now() > end) throw new Error(`${what}: not seen: ${missing}`);
     await pause(LOOK_EVERY_MS);
@@ -157,7 +154,6 @@ async function doRound(
       from: one.kernelMs === undefined ? 'fault' : 'kernel',
       kernelMs: one.kernelMs,
       agentMs: one.agentMs,
-      decideMs: undefined,
       after: { ...one.after, prometheus: await scrapedAfter(peers, one) },
     });
   }

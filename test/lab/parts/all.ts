@@ -2,6 +2,7 @@
 import type { NodeSpec } from '../topology.ts';
 import { part as ac } from './ac.ts';
 import { part as bmc } from './bmc.ts';
+import { part as cpufreq } from './cpufreq.ts';
 import { part as disks } from './disks.ts';
 import { part as fans } from './fans.ts';
 import { part as kernel } from './kernel.ts';
@@ -9,6 +10,7 @@ import { part as multipath } from './multipath.ts';
 import { part as nics } from './nics.ts';
 import type { Part, Verb } from './part.ts';
 import { part as power } from './power.ts';
+import { part as services } from './services.ts';
 import { part as system } from './system.ts';
 import { part as target } from './target.ts';
 import { part as watchdog } from './watchdog.ts';
@@ -20,6 +22,8 @@ export const PARTS: readonly Part[] = [
   ac,
   bmc,
   watchdog,
+  cpufreq,
+  services,
   disks,
   nics,
   target,

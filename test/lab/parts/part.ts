@@ -18,6 +18,8 @@ export interface Plan {
   readonly boots: number;
   /** UDP port of the multicast group that stands for a network between machines. */
   readonly networkPort: (network: string) => number;
+  /** Figures that verbs measured, each in a line for a person. */
+  readonly figures: string[];
   /** Whether this network joins several machines. */
   readonly shared: (network: string) => boolean;
 }

@@ -6,21 +6,19 @@ import { type Node, type Part, run } from './part.ts';
 
 export const AGENT_PORT = 9974;
 const FOLDER = '/run/lab/nospof';
+export const STATE: string = `${FOLDER}/state`;
 export const AGENT_LOG = '/run/lab/agent.log';
 const MAIN = join(DIST, 'agent/main.js');
-/** The command that shows in the machine what its agent sees. */
-export const STATUS: readonly [string, ...string[]] = [
-  process.execPath,
-  MAIN,
-  'status',
-  ...['--config', '/run/lab/nospof.yaml', '--run', `${FOLDER}/run`],
-];
-/** Small enough to be filled at once. */
-const STATE_SIZE = 'size=1m';
+/** A command of nospof in the machine, for the agent there. */
+export function command(...words: readonly string[]): [string, ...string[]] {
+  return [process.execPath, MAIN, ...words, '--run', `${FOLDER}/run`];
+}
+/** Room for the journal of a scenario, and small enough to be filled at once. */
+const STATE_SIZE = 'size=32m';
 const pids = new Map<string, number>();
 
 async function startAgent(node: Node): Promise<number> {
-  const config = { node: node.name, listen: `127.0.0.1:${AGENT_PORT}` };
+  const config = { node: node.name, listen: `127.0.0.1:${AGENT_PORT}`, ...node.spec.config };
   await node.vm.guest.write('/run/lab/nospof.yaml', stringify(config));
   const { at, pid } = await node.vm.guest.ask({
     op: 'start',
@@ -29,7 +27,7 @@ async function startAgent(node: Node): Promise<number> {
       MAIN,
       'run',
       ...['--config', '/run/lab/nospof.yaml'],
-      ...['--state', `${FOLDER}/state`, '--run', `${FOLDER}/run`],
+      ...['--state', STATE, '--run', `${FOLDER}/run`],
     ],
     log: AGENT_LOG,
   });
@@ -47,9 +45,8 @@ export const part: Part = {
   name: 'system',
   has: () => true,
   settle: async (node) => {
-    await run(node, 'mkdir', '-p', `${FOLDER}/state`, `${FOLDER}/run`);
-    const state = `${FOLDER}/state`;
-    await run(node, 'mount', '-t', 'tmpfs', '-o', `mode=0700,${STATE_SIZE}`, 'state', state);
+    await run(node, 'mkdir', '-p', STATE, `${FOLDER}/run`);
+    await run(node, 'mount', '-t', 'tmpfs', '-o', `mode=0700,${STATE_SIZE}`, 'state', STATE);
   },
   verbs: [
     { form: 'agent start', about: 'nospof is started', act: startAgent },
@@ -97,8 +94,8 @@ export const part: Part = {
       form: 'state fill',
       about: "the disk under nospof's state is full",
       act: async (node) => {
-        const to = `of=${FOLDER}/state/ballast`;
-        await node.vm.guest.runAll([{ argv: ['dd', 'if=/dev/zero', to, 'bs=4k'] }]);
+        const to = `of=${STATE}/ballast`;
+        await node.vm.guest.runAll([{ argv: ['dd', 'if=/dev/zero', to, 'bs=64k'] }]);
         return undefined;
       },
     },
@@ -106,7 +103,7 @@ export const part: Part = {
       form: 'state free',
       about: 'it has room again',
       act: async (node) => {
-        await run(node, 'rm', '-f', `${FOLDER}/state/ballast`);
+        await run(node, 'rm', '-f', `${STATE}/ballast`);
         return undefined;
       },
     },

@@ -28,6 +28,8 @@ export interface Host {
 export interface VmSpec {
   readonly name: string;
   readonly memoryMb: number;
+  /** systemd is its first process, and runs the lab's end of the channel. */
+  readonly systemd: boolean;
   /** Arguments for QEMU beyond what every machine has. */
   readonly hardware: readonly string[];
 }
@@ -58,6 +60,10 @@ function argvOf(
     `lab.node=${process.execPath}`,
     `lab.agent=${join(DIST, 'test/lab/guest/agent.js')}`,
   ];
+  if (spec.systemd) {
+    words.push(`lab.init=systemd systemd.unit=lab.target systemd.hostname=${spec.name}`);
+    words.push('systemd.show_status=false systemd.log_target=kmsg systemd.log_level=warning');
+  }
   const engine = accel === 'kvm' ? ['-accel', 'kvm'] : ['-accel', 'tcg,thread=multi'];
   const at = (name: string): string => run.file(`${spec.name}.${name}`);
   return [
