@@ -3,11 +3,13 @@
  * transport. A switch that cannot be made is a problem with its mend, and hides no other one.
  */
 import { addressOf } from '../fencing/outlet.ts';
-import type { LineProfile, Profile, SnmpProfile } from '../fencing/profile.ts';
+import type { LineProfile, Profile, ProgramProfile, SnmpProfile } from '../fencing/profile.ts';
 import type { NodeConfig, SwitchConfig } from '../rules/config.ts';
 import { nearest } from '../rules/near.ts';
+import { programSwitch } from './effects/program-switch.ts';
 import { lineSwitch, type SwitchDevice, snmpSwitch, type Trace } from './effects/switches.ts';
 import type { LinePort } from './ports/line.ts';
+import { findProgram, PROGRAM_FOLDERS } from './ports/programs.ts';
 import { type SerialLayer, serialDevice } from './ports/serial.ts';
 import { type SnmpLogin, snmpPort } from './ports/snmp.ts';
 import { tcpLine } from './ports/tcp.ts';
@@ -26,6 +28,8 @@ export type OpenedSwitch =
 export interface SwitchOptions {
   readonly trace?: Trace;
   readonly serialLayer?: SerialLayer;
+  /** Stand for the system's program folders in tests. */
+  readonly folders?: readonly string[];
 }
 
 class Refusal extends Error {
@@ -158,6 +162,57 @@ function linePort(
   return tcpLine({ host: config.address, port, telnet: over === 'telnet' });
 }
 
+async function openProgram(
+  config: SwitchConfig,
+  profile: Profile & { readonly device: ProgramProfile },
+  options: SwitchOptions,
+): Promise<SwitchDevice> {
+  const { device } = profile;
+  const named = device.program === '{agent}';
+  if (named && config.agent === undefined) {
+    throw new Refusal('needs a fence agent', 'add agent: fence_NAME');
+  }
+  if (!named && config.address === undefined) {
+    throw new Refusal('needs an address', 'add address: HOST');
+  }
+  const name = named ? (config.agent ?? '') : device.program;
+  const program = findProgram(name, options.folders ?? PROGRAM_FOLDERS);
+  if (!('path' in program)) {
+    throw new Refusal(program.why ?? `${name} cannot be run`, `install ${name}`);
+  }
+  const lines = Object.entries(config.options ?? {}).map(([key, value]) => `${key}=${value}`);
+  for (const [key, file] of Object.entries(config.secrets)) {
+    lines.push(`${key}=${await secret(file, key)}`);
+  }
+  const { address, port, user, passwordFile } = config;
+  const words: Record<string, string> = { ...config.options };
+  if (address !== undefined) words.address = address;
+  if (port !== undefined) words.port = String(port);
+  if (user !== undefined) words.user = user;
+  if (passwordFile !== undefined) {
+    words.password = await secret(passwordFile, 'a password');
+    words.passwordFile = passwordFile;
+  }
+  const run = { name, path: program.path };
+  return programSwitch(config.name, profile, run, { words, lines }, options.trace);
+}
+
+function openDevice(
+  config: SwitchConfig,
+  profile: Profile,
+  options: SwitchOptions,
+): Promise<SwitchDevice> {
+  const { device } = profile;
+  switch (device.kind) {
+    case 'snmp':
+      return openSnmp(config, { ...profile, device }, options);
+    case 'line':
+      return openLine(config, { ...profile, device }, options);
+    case 'program':
+      return openProgram(config, { ...profile, device }, options);
+  }
+}
+
 /** Makes one switch ready to be asked; nothing is sent yet. */
 export async function openSwitch(
   config: SwitchConfig,
@@ -174,11 +229,7 @@ export async function openSwitch(
     }
     const deadlineMs = config.deadlineMs ?? found.timing.deadlineMs;
     const profile = { ...found, timing: { ...found.timing, deadlineMs } };
-    const { device } = profile;
-    const made =
-      device.kind === 'snmp'
-        ? await openSnmp(config, { ...profile, device }, options)
-        : await openLine(config, { ...profile, device }, options);
+    const made = await openDevice(config, profile, options);
     return { ok: true, device: made, profile };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

@@ -4,7 +4,7 @@
  * out of range, lists, ranges, leading zeros, wildcards.
  */
 
-import type { Index, LineProfile, Profile } from './profile.ts';
+import type { Index, LineProfile, Profile, ProgramProfile } from './profile.ts';
 import type { OutletRef } from './reply.ts';
 import type { Numbers } from './template.ts';
 
@@ -74,6 +74,16 @@ function lineAddress(outlets: LineProfile['outlets'], id: string): Address | Ref
   return indexAddress({ parts: [{ name: 'outlet', first, last }] }, id);
 }
 
+/** What a program's device calls an outlet is its own: one word, no flag, no pattern, not all of them. */
+function programAddress({ onlyOutlet }: ProgramProfile, id: string): Address | Refused {
+  if (onlyOutlet !== undefined && id !== onlyOutlet) {
+    return refused(`the device has the outlet '${onlyOutlet}' and no other`);
+  }
+  const word = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/u.test(id) && id.toLowerCase() !== 'all';
+  if (!word) return refused(`'${id}' names no single outlet`);
+  return { ok: true, id, instance: id, numbers: {} };
+}
+
 /** `id` is on the profile's list of ids that address everything, or nothing that may be cut. */
 export function forbidden(profile: Profile, id: string): boolean {
   return profile.forbid.some((one) => one.toLowerCase() === id.toLowerCase());
@@ -84,6 +94,7 @@ export function addressOf(profile: Profile, { id }: OutletRef): Address | Refuse
   if (forbidden(profile, id)) return refused(`'${id}' is forbidden by profile ${profile.name}`);
   const { device } = profile;
   if (device.kind === 'line') return lineAddress(device.outlets, id);
+  if (device.kind === 'program') return programAddress(device, id);
   if (device.index.byNameOnly === true) {
     return refused(`${profile.name} finds outlets by name: write '${BY_NAME}NAME'`);
   }

@@ -17,6 +17,7 @@ import {
 } from './profile.ts';
 import { type Finding, type Place, reviewValues, type Say } from './profile-findings.ts';
 import { reviewLine } from './profile-line-checks.ts';
+import { reviewProgram } from './profile-program-checks.ts';
 import { below, isOid, slotsOf } from './template.ts';
 
 export type { Finding } from './profile-findings.ts';
@@ -198,8 +199,9 @@ export function checkProfile(name: string, raw: RawProfile): readonly Finding[] 
   const findings: Finding[] = [];
   const say: Say = (path, message, mend) => findings.push({ path, of: 'value', message, mend });
   const profile = profileOf(name, raw);
-  if (profile === undefined || (raw.snmp !== undefined && raw.line !== undefined)) {
-    say([], 'needs either snmp or line', 'describe one device a file');
+  const kinds = [raw.snmp, raw.line, raw.program].filter((one) => one !== undefined).length;
+  if (profile === undefined || kinds > 1) {
+    say([], 'needs either snmp, line or program', 'describe one device a file');
     return findings;
   }
   const { device } = profile;
@@ -209,6 +211,9 @@ export function checkProfile(name: string, raw: RawProfile): readonly Finding[] 
       break;
     case 'line':
       reviewLine(say, device, profile.proof);
+      break;
+    case 'program':
+      reviewProgram(say, device);
       break;
   }
   reviewForbidden(say, profile);

@@ -227,10 +227,37 @@ export interface LineProfile {
   readonly fake?: LineFake;
 }
 
+/** What one run of a program gets beside what every run gets; words in braces are put in. */
+export interface ProgramCall {
+  readonly argv?: readonly string[];
+  /** Lines for its standard input. Only there may a password stand. */
+  readonly input?: readonly string[];
+}
+
+/** A device that is asked by a program of the system, one run a question. */
+export interface ProgramProfile {
+  readonly kind: 'program';
+  /** Its bare name in the system's folders; `{agent}`: the switch's configuration names it. */
+  readonly program: string;
+  readonly every?: ProgramCall;
+  readonly read: ProgramCall;
+  readonly off: ProgramCall;
+  readonly on: ProgramCall;
+  /** Words for the braces that a configuration may change by `options`. */
+  readonly defaults?: Readonly<Record<string, string>>;
+  /** `options` and `secrets` of the switch are handed to the program as lines `name=value`. */
+  readonly passesOptions?: true;
+  /** It has this one outlet and no other. */
+  readonly onlyOutlet?: string;
+  /** What tells the state: a whole line of its output (with status 0), or its exit status. */
+  readonly told: 'line' | 'status';
+  readonly values: Values;
+}
+
 export interface Profile {
   readonly name: string;
   readonly title: string;
-  readonly device: SnmpProfile | LineProfile;
+  readonly device: SnmpProfile | LineProfile | ProgramProfile;
   readonly timing: Timing;
   readonly confidence: 'high' | 'medium' | 'low';
   readonly evidence: readonly string[];
@@ -252,6 +279,7 @@ export type RawProfile = {
   readonly timing?: Partial<Timing>;
   readonly snmp?: Omit<SnmpProfile, 'kind'>;
   readonly line?: Omit<LineProfile, 'kind'>;
+  readonly program?: Omit<ProgramProfile, 'kind'>;
 };
 
 const SNMP_TIMING: Timing = {
@@ -269,17 +297,31 @@ const LINE_TIMING: Timing = {
   deadlineMs: 60_000,
 };
 
+const PROGRAM_TIMING: Timing = {
+  settleMs: 200,
+  pollMs: 300,
+  pollMostMs: 2000,
+  answerMs: 10_000,
+  deadlineMs: 60_000,
+};
+const TIMINGS: Readonly<Record<Profile['device']['kind'], Timing>> = {
+  snmp: SNMP_TIMING,
+  line: LINE_TIMING,
+  program: PROGRAM_TIMING,
+};
+
 /** The profile of a raw one in which nothing was found wrong. */
 export function profileOf(name: string, raw: RawProfile): Profile | undefined {
   let device: Profile['device'];
   if (raw.snmp !== undefined) device = { kind: 'snmp', ...raw.snmp };
   else if (raw.line !== undefined) device = { kind: 'line', ...raw.line };
+  else if (raw.program !== undefined) device = { kind: 'program', ...raw.program };
   else return undefined;
   return {
     name,
     title: raw.title,
     device,
-    timing: { ...(device.kind === 'snmp' ? SNMP_TIMING : LINE_TIMING), ...raw.timing },
+    timing: { ...TIMINGS[device.kind], ...raw.timing },
     confidence: raw.confidence,
     evidence: raw.evidence,
     notes: raw.notes ?? [],

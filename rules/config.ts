@@ -94,6 +94,9 @@ export interface SwitchConfig {
   };
   readonly user?: string;
   readonly passwordFile?: string;
+  /** Program of a fence agent. */
+  readonly agent?: string;
+  readonly options?: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
   readonly deadlineMs?: number;
   /** Nodes whose failure takes the device away. */

@@ -57,6 +57,9 @@ async function serve(
     print('communities: public may read, private may write');
     return { ...server, dark: () => darkOf(server.now().bank), config };
   }
+  if (device.kind === 'program') {
+    return `profile ${name} runs ${device.program}: its device has a simulator of its own (docs/switches.md)`;
+  }
   if (device.fake === undefined)
     return `profile ${name} does not describe the device's side (fake:)`;
   const way = over ?? device.over[0];

@@ -34,6 +34,17 @@ function whereOf({ address, serial, port }: SwitchConfig): string {
   return port === undefined ? (address ?? '') : `${address} port ${port}`;
 }
 
+function carrierOf(device: Profile['device']): string {
+  switch (device.kind) {
+    case 'snmp':
+      return `snmp ${device.versions.join(' ')}`;
+    case 'line':
+      return device.over.join(' ');
+    case 'program':
+      return device.program;
+  }
+}
+
 function listProfiles({ args, profiles }: SwitchSetup): number {
   const all = [...profiles.values()];
   if (args.switches.has('json')) {
@@ -49,7 +60,7 @@ function listProfiles({ args, profiles }: SwitchSetup): number {
   }
   const table = all.map(({ name, title, device, confidence, proof }) => [
     name,
-    device.kind === 'snmp' ? `snmp ${device.versions.join(' ')}` : device.over.join(' '),
+    carrierOf(device),
     proof === 'none' ? 'NO PROOF OF OFF' : confidence,
     title,
   ]);

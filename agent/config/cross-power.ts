@@ -80,7 +80,8 @@ function reviewSnmp(review: Review, name: string, { snmp }: RawSwitch): void {
 function reviewSwitches(review: Review): void {
   for (const [name, one] of entriesOf<RawSwitch>(review, 'switches')) {
     const path = ['switches', name];
-    if ((one.address === undefined) === (one.serial === undefined)) {
+    const places = [one.address, one.serial].filter((place) => place !== undefined).length;
+    if (places > 1 || (places === 0 && one.agent === undefined)) {
       const message = 'needs either an address or a serial port';
       review.problems.push(finding(path, message, 'add address: 192.0.2.10', 'key'));
     }

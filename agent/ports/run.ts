@@ -1,5 +1,5 @@
 /**
- * Runs one program to its end: no shell, nothing on its input, bounded output, a deadline after which
+ * Runs one program to its end: no shell, no input but what is given, bounded output, a deadline after which
  * its whole process group is killed. The answer comes at the deadline even if the kernel holds the
  * process; `gone` tells when it has really ended.
  */
@@ -72,7 +72,12 @@ function ended(code: number | null, signal: string | null, text: string, error: 
 export function runProgram(
   path: string,
   args: readonly string[],
-  options: { readonly name: string; readonly deadlineMs: number },
+  options: {
+    readonly name: string;
+    readonly deadlineMs: number;
+    /** What it reads on its standard input; undefined: there is none. */
+    readonly input?: string;
+  },
 ): Running {
   const { name, deadlineMs } = options;
   let child: ChildProcess;
@@ -81,9 +86,12 @@ export function runProgram(
       argv0: name,
       cwd: '/',
       env: { PATH: PROGRAM_FOLDERS.join(':'), LC_ALL: 'C' },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       detached: true,
     });
+    // A program that ends without reading it is no fault of ours.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(options.input);
   } catch (error) {
     const entry: Entry = { errno: errnoOf(error), why: `${name} could not be started` };
     const gone = Promise.resolve();

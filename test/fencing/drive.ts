@@ -228,5 +228,11 @@ function serialOnly({ over }: LineProfile): boolean {
 export function play(profile: Profile, request: SwitchRequest, options: Play = {}): Played {
   const { device } = profile;
   if (device.kind === 'snmp') return playSnmp({ ...profile, device }, request, options);
-  return playLine({ ...profile, device }, request, options);
+  if (device.kind === 'line') return playLine({ ...profile, device }, request, options);
+  throw new Error(`${profile.name} is played by its program`);
+}
+
+/** Profiles that have a fake: a program's device has its own simulators (`program.test.ts`). */
+export function faked(profiles: ReadonlyMap<string, Profile>): readonly [string, Profile][] {
+  return [...profiles].filter(([, { device }]) => device.kind !== 'program');
 }

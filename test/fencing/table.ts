@@ -11,6 +11,7 @@ import { play } from './drive.ts';
 
 function firstOutlet({ device }: Profile): string {
   if (device.kind === 'snmp') return fakeOutlets(device, 1)[0] ?? '';
+  if (device.kind === 'program') return '';
   const { first = 1, letters } = device.outlets;
   return letters === undefined ? String(first) : `${'A'.repeat(letters)}1`;
 }
@@ -35,12 +36,13 @@ function tried(profile: Profile, fault: Fault): Cell {
 }
 
 function carried({ device }: Profile): string {
+  if (device.kind === 'program') return device.program;
   return device.kind === 'snmp' ? `SNMP ${device.versions.join(', ')}` : device.over.join(', ');
 }
 
 const { profiles } = await loadProfiles();
 const list = [...profiles.values()].filter(
-  ({ device }) => device.kind === 'snmp' || device.fake !== undefined,
+  ({ device }) => device.kind === 'snmp' || (device.kind === 'line' && device.fake !== undefined),
 );
 const lines = [
   '# Switches and faults',
