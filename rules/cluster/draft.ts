@@ -4,13 +4,14 @@
  */
 import type { Ms } from '../model.ts';
 import type { ClusterDecision, FenceWish } from './model.ts';
-import type { Cluster, Hierarchy, Peer } from './state.ts';
+import type { Cluster, Hierarchy, Life, Peer } from './state.ts';
 
 export interface Draft {
   readonly before: Cluster;
   readonly now: Ms;
   /** Copied from `before` when first written to. */
   peers: readonly Peer[];
+  lives: readonly Life[];
   hierarchies: readonly Hierarchy[];
   standby: boolean;
   frozen: boolean;
@@ -37,6 +38,7 @@ export function openDraft(before: Cluster, now: Ms): Draft {
     before,
     now,
     peers: before.peers,
+    lives: before.lives,
     hierarchies: before.hierarchies,
     standby: before.standby,
     frozen: before.frozen,
@@ -59,6 +61,15 @@ export function openDraft(before: Cluster, now: Ms): Draft {
 export function putPeer(draft: Draft, place: number, peer: Peer): void {
   if (draft.peers === draft.before.peers) draft.peers = draft.peers.slice();
   (draft.peers as Peer[])[place] = peer;
+}
+
+export function putLife(draft: Draft, place: number, life: Life): void {
+  if (draft.lives === draft.before.lives) draft.lives = draft.lives.slice();
+  (draft.lives as Life[])[place] = life;
+}
+
+export function heardMsOf(draft: Draft, place: number): number {
+  return draft.lives[place]?.heardMs ?? Number.NEGATIVE_INFINITY;
 }
 
 export function putHierarchy(draft: Draft, hierarchy: Hierarchy): void {

@@ -27,17 +27,22 @@ export const ALWAYS: number = Number.NEGATIVE_INFINITY;
  */
 export type Contact = 'heard' | 'witnessed' | 'silent' | 'unseen';
 
+/** The part of a peer that every heartbeat changes, apart from the rest, which few do. */
+export interface Life {
+  /** Of the newest news. */
+  readonly sequence: number;
+  /** By network, the last that came there. */
+  readonly sequences: readonly number[];
+  /** When it was last heard on any network. */
+  readonly heardMs: number;
+}
+
 export interface Peer {
   readonly name: NodeName;
   readonly boot: number | undefined;
   /** The boot before; heard again late, it is a second node of this name. */
   readonly formerBoot: number | undefined;
   readonly bootAt: number;
-  readonly sequence: number;
-  /** By network: when it was last heard there, and with what sequence. */
-  readonly heard: readonly number[];
-  readonly sequences: readonly number[];
-  readonly heardMs: number;
   readonly contact: Contact;
   readonly standby: boolean;
   readonly frozen: boolean;
@@ -156,6 +161,8 @@ export interface Cluster {
   readonly layout: Layout;
   readonly startedMs: Ms;
   readonly peers: readonly Peer[];
+  /** By the place of the peers. */
+  readonly lives: readonly Life[];
   readonly hierarchies: readonly Hierarchy[];
   readonly standby: boolean;
   readonly frozen: boolean;
@@ -193,16 +200,11 @@ export const HAVING: ReadonlySet<HierarchyState> = new Set([...OWNING, 'releasin
 export const TRYING: ReadonlySet<HierarchyState> = new Set(['challenging', 'acquiring']);
 
 function peerOf(name: NodeName, config: ClusterConfig): Peer {
-  const never = config.networks.map(() => ALWAYS);
   return {
     name,
     boot: undefined,
     formerBoot: undefined,
     bootAt: ALWAYS,
-    sequence: -1,
-    heard: never,
-    sequences: never,
-    heardMs: ALWAYS,
     contact: 'unseen',
     standby: false,
     frozen: false,
@@ -292,6 +294,11 @@ export function beginCluster(config: ClusterConfig, now: Ms): Cluster {
     },
     startedMs: now,
     peers: others.map((name) => peerOf(name, config)),
+    lives: others.map(() => ({
+      sequence: -1,
+      sequences: config.networks.map(() => -1),
+      heardMs: ALWAYS,
+    })),
     hierarchies,
     standby: false,
     frozen: false,

@@ -19,8 +19,8 @@ import {
 } from './handover.ts';
 import type { ClusterDecision, ClusterInput, ClusterWish } from './model.ts';
 import { lose, moveLosing, moveRunning, moveStarting, resetDueMs, wakeWaiting } from './owning.ts';
-import { contactsDueMs, judgeContacts } from './peers.ts';
-import { type Cluster, HAVING, type Hierarchy, NEVER, OWNING } from './state.ts';
+import { bareLives, contactsDueMs, judgeContacts } from './peers.ts';
+import { type Cluster, HAVING, type Hierarchy, type Life, NEVER, OWNING } from './state.ts';
 import { moveTaking } from './taking.ts';
 import { enter } from './turn.ts';
 import { clusterWish, spoken } from './wishes.ts';
@@ -207,6 +207,7 @@ function closed(draft: Draft): Cluster {
     layout: before.layout,
     startedMs: before.startedMs,
     peers: draft.peers,
+    lives: draft.lives,
     hierarchies: draft.hierarchies,
     standby: draft.standby,
     frozen: draft.frozen,
@@ -227,12 +228,43 @@ function dueOf(cluster: Cluster): Ms | undefined {
 
 const NO_DECISIONS: readonly ClusterDecision[] = [];
 
+function withLives(cluster: Cluster, lives: readonly Life[]): Cluster {
+  if (lives === cluster.lives) return cluster;
+  // Written out: spreading so wide a value costs more than all the rest of such a step.
+  return {
+    config: cluster.config,
+    layout: cluster.layout,
+    startedMs: cluster.startedMs,
+    peers: cluster.peers,
+    lives,
+    hierarchies: cluster.hierarchies,
+    standby: cluster.standby,
+    frozen: cluster.frozen,
+    watchdog: cluster.watchdog,
+    distrustMs: cluster.distrustMs,
+    accuseMs: cluster.accuseMs,
+    doubledMs: cluster.doubledMs,
+    fences: cluster.fences,
+    shoots: cluster.shoots,
+    dueMs: cluster.dueMs,
+    wish: cluster.wish,
+  };
+}
+
+function quietTurn(cluster: Cluster): ClusterTurn {
+  return { cluster, wish: cluster.wish, decisions: NO_DECISIONS, dueAt: dueOf(cluster) };
+}
+
 /** The next state of the cluster's core. `now` never runs backwards. */
 export function stepCluster(
   cluster: Cluster,
   now: Ms,
   inbox: readonly ClusterInput[],
 ): ClusterTurn {
+  if (now < cluster.dueMs) {
+    const lives = bareLives(cluster, now, inbox);
+    if (lives !== undefined) return quietTurn(withLives(cluster, lives));
+  }
   const draft = openDraft(cluster, now);
   // A caller that comes late was away, whether it knows or not.
   const lateMs = now - cluster.dueMs;
@@ -240,8 +272,8 @@ export function stepCluster(
   if (begun && lateMs >= cluster.config.times.lateMs) absorbLate(draft, lateMs);
   for (const input of inbox) absorb(draft, input);
   if (!isFullStep(draft)) {
-    const next = draft.peers === cluster.peers ? cluster : { ...cluster, peers: draft.peers };
-    return { cluster: next, wish: cluster.wish, decisions: NO_DECISIONS, dueAt: dueOf(cluster) };
+    const next = withLives(cluster, draft.lives);
+    return quietTurn(draft.peers === cluster.peers ? next : { ...next, peers: draft.peers });
   }
   judgeContacts(draft);
   moveAll(draft);

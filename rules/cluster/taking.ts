@@ -98,7 +98,7 @@ function takeFromDisks(draft: Draft, given: Hierarchy): Hierarchy {
 export function doubtful(draft: Draft, hierarchy: Hierarchy): readonly Peer[] {
   return hierarchy.rivals.flatMap((place) => {
     const peer = draft.peers[place];
-    return peer === undefined || isRidOf(peer, hierarchy, hierarchy.since) ? [] : [peer];
+    return peer === undefined || isRidOf(draft, place, hierarchy, hierarchy.since) ? [] : [peer];
   });
 }
 
