@@ -209,6 +209,7 @@ export function absorb(draft: Draft, input: Input): void {
     case 'resume':
     case 'adopt':
     case 'late':
+    case 'cluster':
       draft.told.push(input);
       break;
     default:

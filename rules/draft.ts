@@ -41,6 +41,7 @@ export interface Draft {
   ended: readonly Ended[];
   spent: readonly Spent[];
   late: World['late'];
+  cluster: World['cluster'];
   dueAt: Ms | undefined;
 }
 
@@ -66,6 +67,7 @@ export function openDraft(world: World, now: Ms): Draft {
     ended: [],
     spent: world.spent,
     late: world.late,
+    cluster: world.cluster,
     dueAt: undefined,
   };
 }

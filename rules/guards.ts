@@ -2,6 +2,7 @@
  * Guards: named predicates asked before a remedy is ordered. The first that says no makes a refusal. They
  * look and decide nothing else: what a refusal means for the ladder is `ladder.ts`'s.
  */
+import { clusterNo } from './cluster-deeds.ts';
 import type { Alarm, Guard, Maintenance, Order } from './decision.ts';
 import type { Draft } from './draft.ts';
 import { globMatches } from './glob.ts';
@@ -102,6 +103,11 @@ function isLate({ draft, deed }: Question): boolean {
   return draft.late.lateMs >= LATE_MS && draft.late.at > draft.now - LATE_HOLD_MS;
 }
 
+/** A guard of the cluster's: none of them has a say in other deeds. */
+function isNo(guard: Guard): SaysNo {
+  return ({ draft, deed }) => clusterNo(draft.cluster, deed) === guard;
+}
+
 /** In the order in which they are asked. */
 const ASKED: readonly (readonly [Guard, SaysNo])[] = [
   [
@@ -109,8 +115,16 @@ const ASKED: readonly (readonly [Guard, SaysNo])[] = [
     ({ draft, names }) => names.some((name) => maintenanceOf(draft.maintenance, name, draft.now)),
   ],
   ['shadow', ({ rule }) => rule.mode === 'shadow'],
-  ['doubt', ({ rule, deed }) => rule.certainty === 'doubt' && !isNotice(deed)],
-  ['no-cluster', ({ deed }) => deed.kind === 'handover' || deed.kind === 'fence'],
+  // Doubt acts on peers only: a fence is there to turn it into knowledge.
+  [
+    'doubt',
+    ({ rule, deed }) => rule.certainty === 'doubt' && !isNotice(deed) && deed.kind !== 'fence',
+  ],
+  ['no-cluster', isNo('no-cluster')],
+  ['not-owner', isNo('not-owner')],
+  ['last-survivor', isNo('last-survivor')],
+  ['no-better-node', isNo('no-better-node')],
+  ['one-fence-at-a-time', isNo('one-fence-at-a-time')],
   ['latched', isLatched],
   ['self-late', isLate],
   ['storm', isStorm],
@@ -134,12 +148,22 @@ export function ask(question: Question): Answer {
   return { refusedBy: undefined, asked };
 }
 
+const GOES_ON: ReadonlySet<Guard> = new Set([
+  'no-cluster',
+  'not-owner',
+  'no-better-node',
+  'last-survivor',
+  'latched',
+  'budget',
+  'doubt',
+]);
+
 /**
  * Guards that will not soon say yes: the ladder goes on to its next rung, if it has one. After the others
  * it waits on its rung and asks again.
  */
 export function goesOn(guard: Guard): boolean {
-  return guard === 'no-cluster' || guard === 'latched' || guard === 'budget' || guard === 'doubt';
+  return GOES_ON.has(guard);
 }
 
 /** When a guard could say otherwise by time alone. */

@@ -8,6 +8,7 @@ import { endActions } from './act.ts';
 import { adopt } from './adopt.ts';
 import { judgeAlarms } from './alarms.ts';
 import { assess } from './assess.ts';
+import { moveCluster } from './cluster-deeds.ts';
 import type { Judgement } from './config.ts';
 import { openDraft } from './draft.ts';
 import { maintain } from './maintenance.ts';
@@ -87,6 +88,7 @@ export function emptyWorld(
     era,
     spent: [],
     late: undefined,
+    cluster: undefined,
     actionCount: 0,
     dueAt: undefined,
   };
@@ -100,6 +102,7 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
   for (const input of inbox) absorb(draft, input);
   adopt(draft);
   maintain(draft);
+  moveCluster(draft);
   endActions(draft);
   moveServices(draft);
   decay(draft);
@@ -125,6 +128,7 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
     era: world.era,
     spent: draft.spent,
     late: draft.late,
+    cluster: draft.cluster,
     actionCount: draft.actionCount,
     dueAt: draft.dueAt,
   };

@@ -3,6 +3,7 @@
  * structural sharing, so that a step that changes one of 10,000 components copies pointers, not
  * objects) and holds no judgement. Everything here is plain data: it can be saved, sent and compared.
  */
+import type { ClusterView } from './cluster/view.ts';
 import type { Judgement } from './config.ts';
 import type {
   Action,
@@ -65,7 +66,9 @@ export type Input =
   | { readonly kind: 'adopt'; readonly at: Ms; readonly standing: Standing }
   | { readonly kind: 'word'; readonly at: Ms; readonly word: OperatorWord }
   /** The agent's own lateness since the last one: it withdraws the right to act. */
-  | { readonly kind: 'late'; readonly at: Ms; readonly lateMs: number };
+  | { readonly kind: 'late'; readonly at: Ms; readonly lateMs: number }
+  /** The cluster as it stands: whole, each time it changed. */
+  | { readonly kind: 'cluster'; readonly at: Ms; readonly view: ClusterView };
 
 /** What the core must know of a source before the first reading. */
 export interface SourceSpec {
@@ -192,6 +195,8 @@ export interface World extends Picture {
   readonly spent: readonly Spent[];
   /** The agent's latest lateness that was worth telling. */
   readonly late: { readonly at: Ms; readonly lateMs: number } | undefined;
+  /** Undefined: this node is in no cluster, or has not heard of it yet. */
+  readonly cluster: ClusterView | undefined;
   /** Numbers actions; never goes back. */
   readonly actionCount: number;
   /** When a step would next decide something by time alone (a hold, a delay, a deadline). */

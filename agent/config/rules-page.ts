@@ -98,8 +98,12 @@ Guards, in the order in which they are asked; the first that says no makes a ref
 |---|---|---|
 | maintenance | a lease is held over the subject, or something it needs | waits |
 | shadow | the rule is in shadow mode | written down as if it were done |
-| doubt | the rule is in doubt and the remedy is more than telling | next rung |
+| doubt | the rule is in doubt and the remedy is more than telling, or a fence | next rung |
 | no-cluster | handover and fence, on a single node | next rung |
+| not-owner | the hierarchy is not here; this node owns no disk that the other might write | next rung |
+| last-survivor | no other node that may run the hierarchy is heard | next rung |
+| no-better-node | no live node could serve the hierarchy | next rung |
+| one-fence-at-a-time | another node is being cut | waits |
 | latched | the service to restart was given up | next rung |
 | self-late | the agent itself was late by 1 s or more in the last 10 s | waits; people are told all the same |
 | storm | 20 remedies were ordered within a minute | waits; people are told all the same |

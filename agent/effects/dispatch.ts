@@ -4,6 +4,8 @@
  * whatever a guard or shadow mode refused is never done. Deadlines are the core's: an effect is told how
  * long it has, and an outcome that comes later is told all the same.
  */
+import type { ClusterInput } from '../../rules/cluster/model.ts';
+import { clusterInputOf } from '../../rules/cluster-deeds.ts';
 import type { Action, ActionId, Outcome } from '../../rules/decision.ts';
 import { assertNever, type Ms } from '../../rules/model.ts';
 import type { Input, World } from '../../rules/world.ts';
@@ -24,6 +26,8 @@ export interface DispatchOptions {
   readonly programs: Programs;
   /** Takes a start, stop or kill and tells its outcome by itself; false when it does not. */
   readonly services: ((action: Action) => boolean) | undefined;
+  /** Takes what a handover or fence becomes; undefined: this node is in no cluster. */
+  readonly cluster?: (input: ClusterInput) => void;
   readonly onTrouble: (why: string) => void;
 }
 
@@ -110,6 +114,16 @@ class Dispatcher implements Dispatch {
     if (order.kind === 'start' || order.kind === 'stop' || order.kind === 'kill') {
       if (this.#options.services?.(action) === true) return;
       this.#tell(action.id, refuted(`nothing here can ${order.kind} ${order.service}`));
+      return;
+    }
+    if (
+      (order.kind === 'handover' || order.kind === 'fence') &&
+      this.#options.cluster !== undefined
+    ) {
+      // Its outcome is read from what the cluster shows.
+      const input = clusterInputOf(action, world.cluster);
+      if (input === undefined) this.#tell(action.id, refuted(`${order.kind} of what is not known`));
+      else this.#options.cluster(input);
       return;
     }
     if (this.#inFlight.size >= IN_FLIGHT_MAX) {

@@ -87,12 +87,13 @@ function absorbWord(draft: Draft, at: Ms, word: ClusterWord): void {
       tellAll(draft);
       return;
     case 'confirm-off':
-      confirmOff(draft, word.node, at, `a person has seen it: ${word.evidence}`);
+      confirmOff(draft, word.node, at, `a person has seen it: ${word.evidence}`, true);
       return;
     case 'clear': {
       const place = placeOf(draft, word.hierarchy);
       tell(draft, place, {
         latch: undefined,
+        clearedMs: Number(draft.now),
         starts: [],
         tries: 0,
         retryMs: ALWAYS,
@@ -182,7 +183,7 @@ export function absorb(draft: Draft, input: ClusterInput): void {
       absorbShoot(draft, input);
       return;
     case 'late':
-      absorbLate(draft, input.lateMs);
+      // Taken in before everything else.
       return;
     case 'watchdog':
       if (draft.watchdog === undefined || draft.watchdog.timeoutMs !== input.timeoutMs) {

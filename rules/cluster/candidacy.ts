@@ -3,11 +3,11 @@
  * the live ones, and what it waits for is over. Silence makes a candidate; only the disk, or a proven
  * fence, makes an owner.
  */
-import { type Draft, due } from './draft.ts';
+import { type Draft, due, graceUntilMs } from './draft.ts';
 import { isRidOf } from './peers.ts';
 import { type Hierarchy, NEVER, TRYING } from './state.ts';
 import { enter, NOT_OURS, refuse } from './turn.ts';
-import { ownerElsewhere, rankOf, unready } from './worth.ts';
+import { betterThan, ownerElsewhere, unready } from './worth.ts';
 
 /** How long the less preferred leave the first try to one who could say that he tries. */
 export function staggerMs(draft: Draft): number {
@@ -63,13 +63,17 @@ function waitsFor(draft: Draft, hierarchy: Hierarchy): string | undefined {
   const { leave, invited } = hierarchy;
   if (leave?.phase === 'released') return `${leave.to ?? 'another'} was given it`;
   if (invited?.phase === 'released') return undefined;
-  const graceMs = before.startedMs + times.graceMs;
-  if (awaitsPreferred(draft, hierarchy) && until(draft, graceMs)) {
+  if (awaitsPreferred(draft, hierarchy) && until(draft, graceUntilMs(draft))) {
     return 'a preferred node may still be starting';
   }
   const rival = rivalOf(draft, hierarchy);
   if (rival !== undefined && until(draft, hierarchy.since + rivalMs(draft))) return rival;
-  const turnMs = hierarchy.since + rankOf(draft, hierarchy) * staggerMs(draft);
+  const listenedMs = before.startedMs + times.deadMs;
+  const better = betterThan(draft, hierarchy);
+  // A better node that has just come listens for T_dead itself before it tries.
+  const theirsMs = Math.max(...better.map(({ contactMs }) => contactMs + times.deadMs));
+  const freeMs = Math.max(hierarchy.since, listenedMs, draft.accuseMs, hierarchy.retryMs, theirsMs);
+  const turnMs = freeMs + better.length * staggerMs(draft);
   if (now < turnMs && until(draft, turnMs)) return 'a better node goes first';
   return undefined;
 }
@@ -150,7 +154,15 @@ function stray(draft: Draft, hierarchy: Hierarchy): string | undefined {
   return 'it runs here, and ownership cannot be proven';
 }
 
-export function moveIdle(draft: Draft, given: Hierarchy): Hierarchy {
+/** What could not be proven, and is now seen not to be ours, was lost. */
+function withTaint(given: Hierarchy): Hierarchy {
+  const { taint, disks } = given;
+  if (taint !== 'unproven' || disks?.is !== 'idle' || disks.seen === undefined) return given;
+  return disks.seen.holder === 'own' ? given : { ...given, taint: 'lost' };
+}
+
+export function moveIdle(draft: Draft, idle: Hierarchy): Hierarchy {
+  const given = withTaint(idle);
   const attached = reattached(draft, given);
   if (attached !== undefined) return attached;
   const strayed = stray(draft, given);

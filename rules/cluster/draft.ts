@@ -99,6 +99,11 @@ export function due(draft: Draft, atMs: number): void {
   if (atMs > draft.now && atMs < draft.dueMs) draft.dueMs = atMs;
 }
 
+/** Until then the node counts as one that has only just booted. */
+export function graceUntilMs({ before: { config, startedMs } }: Draft): number {
+  return (config.bootedMs ?? startedMs) + config.times.graceMs;
+}
+
 /** A sentence that belongs to no change of state. */
 export function note(
   draft: Draft,

@@ -3,7 +3,7 @@
  * to shorten the wait of addresses; where no disk can be owned, by the first candidate; on the word of a
  * rule. One at a time. Whether a fence was done is never assumed: it comes back as an input.
  */
-import { type Draft, note } from './draft.ts';
+import { type Draft, graceUntilMs, note } from './draft.ts';
 import type { FenceWish, NodeName } from './model.ts';
 import { type Hierarchy, OWNING, type Peer } from './state.ts';
 import { doubtful } from './taking.ts';
@@ -34,7 +34,7 @@ export function fencesDueMs(draft: Draft): number {
     if (atMs > draft.now) dueMs = Math.min(dueMs, atMs);
   }
   for (const { atMs } of draft.shoots) dueMs = Math.min(dueMs, atMs + SHOOT_MS);
-  const graceMs = draft.before.startedMs + draft.before.config.times.graceMs;
+  const graceMs = graceUntilMs(draft);
   if (draft.now < graceMs) dueMs = Math.min(dueMs, graceMs);
   if (draft.now < draft.accuseMs) dueMs = Math.min(dueMs, draft.accuseMs);
   return dueMs;
@@ -133,7 +133,7 @@ export interface ShootNo {
 
 /** Why a rule's fence is not ordered. */
 export function shootNo(draft: Draft, node: NodeName): ShootNo | undefined {
-  const { config, startedMs, layout } = draft.before;
+  const { config, layout } = draft.before;
   if (node === config.self) return { guard: 'not-self', why: 'a node does not cut itself' };
   const place = layout.peerOf.get(node);
   const peer = place === undefined ? undefined : draft.peers[place];
@@ -142,7 +142,7 @@ export function shootNo(draft: Draft, node: NodeName): ShootNo | undefined {
   if (!fenceable(draft, node)) return { guard: 'known-target', why: `no power plan for ${node}` };
   if (draft.frozen) return { guard: 'maintenance', why: 'this node is frozen' };
   if (draft.now < draft.accuseMs) return { guard: 'self-late', why: 'this node was late itself' };
-  if (draft.now < startedMs + config.times.graceMs) {
+  if (draft.now < graceUntilMs(draft)) {
     return { guard: 'start-grace', why: 'this node has only just started' };
   }
   if (rightOver(draft, node) === undefined) {
@@ -161,8 +161,7 @@ function wishesOf(draft: Draft): readonly FenceWish[] {
     const by = rightOver(draft, node);
     if (by !== undefined) wishes.push({ node, by, why });
   }
-  const { startedMs, config } = draft.before;
-  if (draft.now < startedMs + config.times.graceMs) return wishes;
+  if (draft.now < graceUntilMs(draft)) return wishes;
   for (const given of draft.hierarchies) {
     const wish =
       wishOfOwner(draft, given) ?? wishOfCandidate(draft, given) ?? wishOfHeir(draft, given);

@@ -88,6 +88,8 @@ export interface ClusterConfig {
   readonly self: NodeName;
   /** Boot of this node's kernel, 32 bits: tells a node from its former self. */
   readonly boot: number;
+  /** When this node booted, on the clock of `now`; undefined: when its agent started. */
+  readonly bootedMs?: Ms;
   readonly nodes: readonly NodeName[];
   readonly networks: readonly string[];
   readonly hierarchies: readonly HierarchySpec[];

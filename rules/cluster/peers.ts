@@ -57,6 +57,7 @@ function gossip(draft: Draft, hierarchy: Hierarchy, peer: Peer, said: HierarchyS
   const { startsWithinMs } = hierarchy.spec;
   const known = hierarchy.starts.filter((at) => at > now - startsWithinMs);
   const was = peer.said[hierarchy.place];
+  if (now < hierarchy.clearedMs + 2 * draft.before.config.times.deadMs) return;
   if (said.starts > known.length && (was === undefined || said.starts > was.starts)) {
     const more = Array.from({ length: said.starts - known.length }, () => Number(now));
     tell(draft, hierarchy.place, { starts: [...known, ...more] });
@@ -131,6 +132,7 @@ function withBoot(draft: Draft, peer: Peer, said: Heartbeat): Peer | undefined {
     boot: said.boot,
     formerBoot: peer.boot,
     bootAt: now,
+    contactMs: now,
     words: [],
     said: peer.said.map(() => undefined),
     hears: [],
@@ -156,6 +158,7 @@ function welcome(draft: Draft, peer: Peer): Peer {
   return {
     ...peer,
     contact: 'heard',
+    contactMs: peer.contact === 'heard' ? peer.contactMs : now,
     off: refuted ? undefined : peer.off,
     fence: refuted ? undefined : peer.fence,
   };
@@ -250,14 +253,24 @@ function contactOf(draft: Draft, peer: Peer, place: number): Contact {
   return peer.contact === 'unseen' ? 'unseen' : 'silent';
 }
 
+/** New evidence: what the disk answered before it is no reason to wait any more. */
+function fellSilent(draft: Draft, { name }: Peer, place: number): void {
+  note(draft, undefined, `${name} is silent on all networks`);
+  for (const { state, rivals, retryMs, place: at } of draft.hierarchies) {
+    if (state !== 'candidate' && state !== 'idle') continue;
+    if (retryMs > draft.now && rivals.includes(place))
+      tell(draft, at, { retryMs: Number(draft.now) });
+  }
+}
+
 /** Who has fallen silent by now. */
 export function judgeContacts(draft: Draft): void {
   for (const [place, peer] of draft.peers.entries()) {
     const contact = contactOf(draft, peer, place);
     if (contact === peer.contact) continue;
-    putPeer(draft, place, { ...peer, contact });
+    putPeer(draft, place, { ...peer, contact, contactMs: Number(draft.now) });
     tellAll(draft);
-    if (contact === 'silent') note(draft, undefined, `${peer.name} is silent on all networks`);
+    if (contact === 'silent') fellSilent(draft, peer, place);
     if (contact === 'witnessed') note(draft, undefined, `${peer.name} is heard by others only`);
   }
 }
@@ -282,12 +295,20 @@ export function stretchContacts(draft: Draft, lateMs: number): void {
   }
 }
 
-export function confirmOff(draft: Draft, node: NodeName, offAt: Ms, why: string): void {
+/** `seen`: by a person, who has no instant to measure later signs of life by. */
+export function confirmOff(
+  draft: Draft,
+  node: NodeName,
+  offAt: Ms,
+  why: string,
+  seen = false,
+): void {
   const place = draft.before.layout.peerOf.get(node);
   const peer = place === undefined ? undefined : draft.peers[place];
   const life = place === undefined ? undefined : draft.lives[place];
   if (place === undefined || peer === undefined || life === undefined) return;
-  if (life.heardMs > offAt + LIFE_GRACE_MS) {
+  const lives = seen && (peer.contact === 'heard' || peer.contact === 'witnessed');
+  if (lives || life.heardMs > offAt + LIFE_GRACE_MS) {
     note(draft, undefined, `${node} is not off: it gave a sign of life since`, 'life-sign');
     return;
   }

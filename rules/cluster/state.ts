@@ -44,6 +44,8 @@ export interface Peer {
   readonly formerBoot: number | undefined;
   readonly bootAt: number;
   readonly contact: Contact;
+  /** Since when. */
+  readonly contactMs: number;
   readonly standby: boolean;
   readonly frozen: boolean;
   readonly hears: readonly NodeName[];
@@ -114,6 +116,8 @@ export interface Hierarchy {
   /** Starts within the window, wherever they were. */
   readonly starts: readonly number[];
   readonly latch: string | undefined;
+  /** When an operator last lifted it here: what peers still say of it is older. */
+  readonly clearedMs: number;
   /** It did not run here: not again before. */
   readonly spoiledMs: number;
 
@@ -206,6 +210,7 @@ function peerOf(name: NodeName, config: ClusterConfig): Peer {
     formerBoot: undefined,
     bootAt: ALWAYS,
     contact: 'unseen',
+    contactMs: ALWAYS,
     standby: false,
     frozen: false,
     hears: [],
@@ -250,6 +255,7 @@ function hierarchyOf(
     retryMs: ALWAYS,
     tries: 0,
     latch: undefined,
+    clearedMs: ALWAYS,
     spoiledMs: ALWAYS,
     provenMs: ALWAYS,
     registeredMs: NEVER,

@@ -186,7 +186,13 @@ function resetWhy(draft: Draft): string | undefined {
 }
 
 function isFullStep(draft: Draft): boolean {
-  return draft.news || draft.all || draft.dirty.size > 0 || draft.now >= draft.before.dueMs;
+  return (
+    draft.decisions.length > 0 ||
+    draft.news ||
+    draft.all ||
+    draft.dirty.size > 0 ||
+    draft.now >= draft.before.dueMs
+  );
 }
 
 function closed(draft: Draft): Cluster {
@@ -255,6 +261,19 @@ function quietTurn(cluster: Cluster): ClusterTurn {
   return { cluster, wish: cluster.wish, decisions: NO_DECISIONS, dueAt: dueOf(cluster) };
 }
 
+/** A caller that comes late was away, whether it knows or not; known first, because it voids what follows. */
+function latenessOf(
+  { dueMs, startedMs }: Cluster,
+  now: Ms,
+  inbox: readonly ClusterInput[],
+): number {
+  let lateMs = dueMs > startedMs ? now - dueMs : 0;
+  for (const input of inbox) {
+    if (input.kind === 'late') lateMs = Math.max(lateMs, input.lateMs);
+  }
+  return lateMs;
+}
+
 /** The next state of the cluster's core. `now` never runs backwards. */
 export function stepCluster(
   cluster: Cluster,
@@ -266,10 +285,7 @@ export function stepCluster(
     if (lives !== undefined) return quietTurn(withLives(cluster, lives));
   }
   const draft = openDraft(cluster, now);
-  // A caller that comes late was away, whether it knows or not.
-  const lateMs = now - cluster.dueMs;
-  const begun = cluster.dueMs > cluster.startedMs;
-  if (begun && lateMs >= cluster.config.times.lateMs) absorbLate(draft, lateMs);
+  absorbLate(draft, latenessOf(cluster, now, inbox));
   for (const input of inbox) absorb(draft, input);
   if (!isFullStep(draft)) {
     const next = withLives(cluster, draft.lives);

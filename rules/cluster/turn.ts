@@ -15,7 +15,7 @@ export function enter(
     hierarchy: hierarchy.spec.id,
     from: hierarchy.state,
     to: state,
-    refusedBy: undefined,
+    refusedBy: change.guard,
     why,
   });
   return { ...hierarchy, guard: undefined, ...change, state, since: draft.now, why };

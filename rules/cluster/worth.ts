@@ -117,17 +117,18 @@ function before(
   return onePlace < otherPlace;
 }
 
-/** How many live nodes should have it rather than this one. */
-export function rankOf(draft: Draft, hierarchy: Hierarchy): number {
-  let rank = 0;
+/** The live nodes that should have it rather than this one. */
+export function betterThan(draft: Draft, hierarchy: Hierarchy): readonly Peer[] {
+  const better: Peer[] = [];
   for (const place of hierarchy.rivals) {
     const peer = draft.peers[place];
     const said = usefulSaid(draft, peer, hierarchy);
     if (peer === undefined || said === undefined) continue;
     const preference = hierarchy.spec.nodes.indexOf(peer.name);
-    if (before(said.utility, hierarchy.utility, preference, hierarchy.preference)) rank += 1;
+    if (before(said.utility, hierarchy.utility, preference, hierarchy.preference))
+      better.push(peer);
   }
-  return rank;
+  return better;
 }
 
 /** The live peer that would serve it best; `known`: only one that knows its utility. */
