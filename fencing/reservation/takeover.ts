@@ -11,7 +11,7 @@ import {
 } from './challenge.ts';
 import { type ClaimMemory, type ClaimResult, claimOf, claimPolicy } from './claim.ts';
 import { step } from './engine.ts';
-import type { Key } from './key.ts';
+import { type Key, relationOf } from './key.ts';
 import type { Ask } from './look.ts';
 import { begin, type Input, type Machine, type Policy, type Self, type Times } from './machine.ts';
 import { type ReleaseMemory, type ReleaseResult, releaseOf, releasePolicy } from './release.ts';
@@ -157,6 +157,20 @@ function afterClaim(
   return { ...takeover, at, provenMs, victim, phase: { is: 'claim', machine } };
 }
 
+/**
+ * A further disk that another node holds than the one the decision disk was taken from: the disks were
+ * divided (one of them lost its table). Whether that holder lives is asked of the disk as well.
+ */
+function askOwner(takeover: Takeover, nowMs: number): Takeover | undefined {
+  const { at, options, phase } = takeover;
+  const holder = phase.machine.table?.holder;
+  if (holder === undefined) return undefined;
+  const relation = relationOf(holder, options.self.key);
+  if (relation !== 'peer' && relation !== 'former') return undefined;
+  const machine = machineFor(takeover, at, challengeOf(options.waitMs), nowMs);
+  return { ...takeover, phase: { is: 'challenge', machine } };
+}
+
 function afterUndo(takeover: Takeover, result: ReleaseResult, nowMs: number): Takeover {
   const failure = takeover.failure ?? { is: 'refused' as const, why: 'undone' };
   const left = result.is === 'left-behind' ? `; ${result.why}` : '';
@@ -186,18 +200,20 @@ function stepPhase(
       const { standsMs } = machine.memory;
       const held: Takeover = {
         ...takeover,
-        registeredMs: standsMs,
+        registeredMs: takeover.at === 0 ? standsMs : takeover.registeredMs,
         phase: { is: 'challenge', machine },
       };
       if (result === undefined) return { takeover: held, asks, moved: false };
-      const { holder } = machine.memory;
-      return { takeover: afterClaim(held, result, holder, nowMs), asks, moved: true };
+      const victim = takeover.at === 0 ? machine.memory.holder : takeover.victim;
+      return { takeover: afterClaim(held, result, victim, nowMs), asks, moved: true };
     }
     case 'claim': {
       const { machine, asks, result } = step(phase.machine, nowMs, input, claimPolicy);
       const held: Takeover = { ...takeover, phase: { is: 'claim', machine } };
       if (result === undefined) return { takeover: held, asks, moved: false };
-      return { takeover: afterClaim(held, result, takeover.victim, nowMs), asks, moved: true };
+      const asked = result.is === 'beaten' ? askOwner(held, nowMs) : undefined;
+      const next = asked ?? afterClaim(held, result, takeover.victim, nowMs);
+      return { takeover: next, asks, moved: true };
     }
     case 'undo': {
       const { machine, asks, result } = step(phase.machine, nowMs, input, releasePolicy);

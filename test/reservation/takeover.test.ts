@@ -108,16 +108,31 @@ t.test('one disk is refused: all that was taken is given back, the last first', 
   t.strictSame(given, ['d2 release', 'd1 release']);
 });
 
-t.test('a disk that another holds is not taken for the sake of the first', async (t) => {
+t.test('a further disk that another holds is asked as well: its holder lives', async (t) => {
   const rigs = { d1: await ownedRig(), d2: new Rig({}), d3: await ownedRig() };
   await rigs.d2.send('c1', { ask: 'register-ignore', next: key(3) });
   const type = 'write-exclusive-registrants';
   await rigs.d2.send('c1', { ask: 'reserve', own: key(3), type });
-  const { takeover } = await play(rigs);
-  t.match(takeover.result, { is: 'beaten', why: `held by ${key(3)}` });
+  const { takeover } = await play(rigs, async ({ at, phase }) => {
+    const stands = phase.is === 'challenge' && phase.machine.memory.standsMs !== undefined;
+    if (at !== 1 || !stands || !keysOf(rigs.d2).includes(RIVAL)) return;
+    await rigs.d2.send('c1', { ask: 'preempt-abort', own: key(3), victim: RIVAL, type });
+  });
+  t.match(takeover.result, { is: 'alive', why: 'our key was removed' });
   t.strictSame(keysOf(rigs.d1), []);
   t.strictSame(keysOf(rigs.d2), [key(3)]);
 });
+
+t.test(
+  'disks divided by a lost table: the silent holder of a further one is waited for',
+  async (t) => {
+    const rigs = { d1: new Rig({}), d2: await ownedRig(), d3: await ownedRig() };
+    const { takeover, tookMs } = await play(rigs);
+    t.match(takeover.result, { is: 'owned' });
+    t.ok(tookMs >= 3 * C, 'each of the three was asked for the whole wait');
+    for (const rig of Object.values(rigs)) t.strictSame(keysOf(rig), [RIVAL, RIVAL]);
+  },
+);
 
 t.test('the age of ownership is that of the oldest proof', async (t) => {
   const rigs = { d1: await ownedRig(), d2: await ownedRig(), d3: await ownedRig() };
