@@ -21,11 +21,12 @@ import { loadScenario, scenarioNames } from './scenario.ts';
 import { topologyNames } from './topology.ts';
 import type { Host } from './vm/vm.ts';
 
-const HELP = `usage: npm run test:lab -- [--only NAME]... [--repeat N] [--broken] [--cache DIR] [--json]
+const HELP = `usage: npm run test:lab -- [--only NAME]... [--repeat N] [--broken] [--why] [--cache DIR] [--json]
        npm run test:lab -- --table [--cache DIR] [--json]
        npm run lab -- [TOPOLOGY] [--port N] [--cache DIR]
 
 test:lab runs the scenarios in test/lab/scenarios, each on machines of its own;
+with --why it prints how nospof explains what happened;
 with --broken each against a build that is broken on purpose (test/lab/breakages.yaml), and it must go red;
 with --table it measures how soon the faults of test/lab/detection.yaml are known, beside other monitors,
 and writes the table into README.md.
@@ -46,11 +47,15 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function report({ scenario, passed, why, seconds, timings, figures }: Verdict): void {
+function report(verdict: Verdict, withWhys: boolean): void {
+  const { scenario, passed, why, seconds, timings, figures, whys } = verdict;
   say(`${scenario.padEnd(24)} ${passed ? 'passed' : 'FAILED'} ${seconds.toFixed(1).padStart(7)} s`);
   for (const timing of timings) say(timingText(timing));
   for (const figure of figures) say(`    ${figure}`);
   if (why !== '') say(why.replace(/^/gmu, '    '));
+  for (const [name, told] of Object.entries(withWhys ? whys : {})) {
+    say(`    $ nospof why ${name}\n${told.trimEnd().replace(/^/gmu, '    ')}\n`);
+  }
 }
 
 type RunOne = (host: Host, name: string) => Promise<Verdict>;
@@ -58,14 +63,14 @@ type RunOne = (host: Host, name: string) => Promise<Verdict>;
 async function scenarios(
   host: Host,
   names: readonly string[],
-  { repeat, json, runOne }: { repeat: number; json: boolean; runOne: RunOne },
+  { repeat, json, whys, runOne }: { repeat: number; json: boolean; whys: boolean; runOne: RunOne },
 ): Promise<number> {
   const verdicts: Verdict[] = [];
   for (let round = 0; round < repeat; round += 1) {
     for (const name of names) {
       const verdict = await runOne(host, name);
       verdicts.push(verdict);
-      if (!json) report(verdict);
+      if (!json) report(verdict, whys);
     }
   }
   const failed = verdicts.filter(({ passed }) => !passed).length;
@@ -127,6 +132,7 @@ async function main(): Promise<number> {
       cache: { type: 'string' },
       port: { type: 'string' },
       json: { type: 'boolean' },
+      why: { type: 'boolean' },
       broken: { type: 'boolean' },
       table: { type: 'boolean' },
     },
@@ -168,7 +174,8 @@ async function main(): Promise<number> {
         : runBroken(on, name, changed);
     };
     const these = breakages === undefined ? names : names.filter((name) => name in breakages);
-    return await scenarios(host, these, { repeat, json: values.json === true, runOne });
+    const { json = false, why: whys = false } = values;
+    return await scenarios(host, these, { repeat, json, whys, runOne });
   } finally {
     await run.close();
   }

@@ -27,6 +27,8 @@ const NEEDED: readonly (readonly [string, string])[] = [
   ['depmod', 'kmod'],
   ['xz', 'xz-utils'],
   ['udevadm', 'udev'],
+  ['systemctl', 'systemd'],
+  ['dbus-daemon', 'dbus'],
   ['iscsiadm', 'open-iscsi'],
   ['multipathd', 'multipath-tools'],
   ['mdadm', 'mdadm'],

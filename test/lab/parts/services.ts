@@ -9,7 +9,7 @@ import { command } from './system.ts';
 const UNITS = '/run/systemd/system';
 const WITHIN_MS = 60_000;
 /** Nobody asks systemd for so long after a kill: a question would be in the way of what is measured. */
-const QUIET_MS = 1_500;
+const QUIET_MS = 1_000;
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
