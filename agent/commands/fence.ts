@@ -15,12 +15,11 @@ import { CONFIG_FILE } from '../config/defaults.ts';
 import { formatProblems } from '../config/problems.ts';
 import { durationMs } from '../config/words.ts';
 import { runFence } from '../effects/fence.ts';
-import type { SwitchDevice } from '../effects/switches.ts';
 import { monotonicNow } from '../ports/clock.ts';
 import { claim } from '../ports/exclusive.ts';
-import { powerPlans } from '../power-plans.ts';
+import { openDevices, powerPlans } from '../power-plans.ts';
 import { loadProfiles, userProfiles } from '../profiles.ts';
-import { openSwitch, planProblems } from '../switches.ts';
+import { planProblems } from '../switches.ts';
 import type { ParsedArgs } from './args.ts';
 import { columnsText } from './columns.ts';
 import { complain, complainLines, print } from './print.ts';
@@ -60,30 +59,6 @@ async function agreed(args: ParsedArgs, node: string): Promise<boolean> {
   const answer = await asking.question(`${question} Type the node's name: `);
   asking.close();
   return answer.trim() === node;
-}
-
-interface Opened {
-  readonly devices: ReadonlyMap<string, SwitchDevice>;
-  readonly close: () => Promise<void>;
-}
-
-/** A switch that cannot be opened hides no other: a later level may not need it. */
-async function openDevices(
-  { switches }: Config,
-  plan: PowerPlan,
-  profiles: ReadonlyMap<string, Profile>,
-): Promise<Opened> {
-  const devices = new Map<string, SwitchDevice>();
-  const needed = new Set(plan.levels.flatMap(({ feeds }) => feeds.map(({ device }) => device)));
-  for (const one of switches.filter(({ name }) => needed.has(name))) {
-    const opened = await openSwitch(one, profiles);
-    if (opened.ok) devices.set(one.name, opened.device);
-    else complain(`${one.name}: ${opened.problem.message} (${opened.problem.mend})`);
-  }
-  const close = async (): Promise<void> => {
-    for (const device of devices.values()) await device.close();
-  };
-  return { devices, close };
 }
 
 function refused(config: Config, plans: readonly PowerPlan[], node: string): string | undefined {
@@ -140,7 +115,7 @@ async function cut(
     complain(`${plan.node} is being fenced already, or that cannot be told: ${held.why}`);
     return 1;
   }
-  const { devices, close } = await openDevices(config, plan, profiles);
+  const { devices, close } = await openDevices(config, [plan], profiles, complain);
   const from = monotonicNow();
   const told = (line: string): void => {
     if (!args.switches.has('json'))

@@ -103,7 +103,11 @@ const CASES: readonly (readonly [string, string, readonly (string | RegExp)[]])[
     snmp(GOOD, '  firmware: {oid: 1.3.6.1.4.1.9.9.0, known: [{sees: a, use: b}]}\n'),
     [/there is no variant 'b'/u],
   ],
-  ['neither snmp nor line', HEAD, ['1:1: needs either snmp, line or program (describe one device a file)']],
+  [
+    'neither snmp nor line',
+    HEAD,
+    ['1:1: needs either snmp, line or program (describe one device a file)'],
+  ],
   [
     'no proof and not said',
     line(ORDERS),
