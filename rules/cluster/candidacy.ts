@@ -89,6 +89,11 @@ export function recentStarts(draft: Draft, hierarchy: Hierarchy): readonly numbe
   return starts.some((at) => at <= fromMs) ? starts.filter((at) => at > fromMs) : starts;
 }
 
+/** The next start would latch it everywhere (S21). */
+export function isWornOut(draft: Draft, hierarchy: Hierarchy): boolean {
+  return recentStarts(draft, hierarchy).length >= hierarchy.spec.startsMax;
+}
+
 export function moveCandidate(draft: Draft, given: Hierarchy): Hierarchy {
   const no = unready(draft, given);
   if (no !== undefined) {

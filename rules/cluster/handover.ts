@@ -4,6 +4,7 @@
  * deadline, past which the stop is forced and the node, where even that fails, resets itself. The words
  * only say what is going on: the next owner has it from the disk.
  */
+import { isWornOut } from './candidacy.ts';
 import { type Draft, due, note } from './draft.ts';
 import { wantsAway } from './leaving.ts';
 import type { HierarchySaid, NodeName } from './model.ts';
@@ -47,11 +48,13 @@ export function leaveOrStay(draft: Draft, given: Hierarchy): Hierarchy {
   return enter(draft, hierarchy, 'yielding', why, { leave, leaves: number, better: undefined });
 }
 
-/** Latched everywhere while we have it: it is stopped, released, and left. */
+/** Given up here, and to be started nowhere else: it is stopped, released, and left to a person (F105). */
 function overLimit(draft: Draft, given: Hierarchy): Hierarchy | undefined {
-  const { latch, services } = given;
+  const { services } = given;
   // A latch heard of while it runs well here concerns the next start, not this one.
-  if (latch === undefined || services?.latched === undefined || draft.frozen) return undefined;
+  if (services?.latched === undefined || draft.frozen) return undefined;
+  if (given.latch === undefined && !isWornOut(draft, given)) return undefined;
+  const latch = given.latch ?? `${services.latched}, and it was started as often as it may be`;
   const leave: Leave = {
     to: undefined,
     number: given.leaves,
@@ -61,7 +64,7 @@ function overLimit(draft: Draft, given: Hierarchy): Hierarchy | undefined {
     sinceMs: Number(draft.now),
     stopMs: Number(draft.now),
   };
-  return enter(draft, given, 'stopping', latch, { leave });
+  return enter(draft, given, 'stopping', latch, { leave, latch });
 }
 
 function peerNamed(draft: Draft, name: NodeName | undefined) {
@@ -222,7 +225,8 @@ export function handoverSaid(draft: Draft, given: Hierarchy): HierarchySaid['han
     return { to: leave.to, number: leave.number, phase: leave.phase };
   }
   if (invited === undefined) return undefined;
-  const may = HAVING.has(given.state) || unready(draft, given) === undefined;
+  const free = unready(draft, given) === undefined && !isWornOut(draft, given);
+  const may = HAVING.has(given.state) || free;
   const { self } = draft.before.config;
   return { to: self, number: invited.number, phase: may ? 'ready' : 'refused' };
 }
