@@ -21,8 +21,11 @@ import type { Out, Program, ProgramInput, ProgramTurn, Sent } from './program-st
 /** Core and edges answer each other within a step; more turns than this are left to the next one. */
 const ROUNDS_MAX = 6;
 
+/** The program of this step: copied once, changed in place until the step is over. */
+type Draft = { -readonly [Name in keyof Program]: Program[Name] };
+
 interface Work {
-  program: Program;
+  program: Draft;
   arbiters: Map<HierarchyId, Arbiter> | undefined;
   reports: Map<HierarchyId, DiskReport> | undefined;
   inbox: ClusterInput[];
@@ -98,7 +101,7 @@ function applyWishes(work: Work, now: Ms, wish: ClusterWish): void {
       if (disks !== old.get(id)) tellArbiter(work, id, now, { is: 'wish', wish: disks });
     }
   }
-  work.program = { ...work.program, wish };
+  work.program.wish = wish;
   fencesWished(work, wish, now);
 }
 
@@ -119,9 +122,12 @@ function onTime(work: Work, now: Ms): void {
 function heartbeat(work: Work, now: Ms, wish: ClusterWish): Heartbeat | undefined {
   const { program } = work;
   if (wish.say === program.said && now < program.beatAt) return undefined;
-  const sequence = program.sequence + 1;
+  // Monotonic over all lives of the agent in this boot, without a file: peers drop what is not newer.
+  const sequence = Math.max(program.sequence + 1, Math.floor(now));
   const beatAt = (now + program.config.cluster.times.heartbeatMs) as Ms;
-  work.program = { ...program, sequence, beatAt, said: wish.say };
+  program.sequence = sequence;
+  program.beatAt = beatAt;
+  program.said = wish.say;
   return { ...wish.say, sequence };
 }
 
@@ -135,7 +141,7 @@ function dueAt({ arbiters, fencesWakeAt, beatAt, coreDueAt }: Program): Ms {
 export function stepProgram(given: Program, now: Ms, inputs: readonly ProgramInput[]): ProgramTurn {
   const out: Sent = { asks: [], switches: [], decisions: [] };
   const work: Work = {
-    program: given,
+    program: { ...given },
     arbiters: undefined,
     reports: undefined,
     inbox: [...given.left],
@@ -150,21 +156,22 @@ export function stepProgram(given: Program, now: Ms, inputs: readonly ProgramInp
     work.inbox = [];
     const turn = stepCluster(work.program.cluster, now, inbox);
     out.decisions.push(...turn.decisions);
-    work.program = { ...work.program, cluster: turn.cluster, coreDueAt: turn.dueAt };
+    work.program.cluster = turn.cluster;
+    work.program.coreDueAt = turn.dueAt;
     wish = turn.wish;
     applyWishes(work, now, wish);
   }
   if (wish === undefined) throw new Error('a step without a turn of the core');
   const said = heartbeat(work, now, wish);
-  const program: Program = {
-    ...work.program,
-    ...(work.arbiters === undefined ? {} : { arbiters: work.arbiters }),
-    ...(work.reports === undefined ? {} : { reports: work.reports }),
-    // What the last round found is the first news of the next step.
-    left: work.inbox,
-  };
+  const { program, arbiters, reports } = work;
+  if (arbiters !== undefined) program.arbiters = arbiters;
+  if (reports !== undefined) program.reports = reports;
+  // What the last round found is the first news of the next step.
+  program.left = work.inbox;
   const result: Out = {
-    ...out,
+    asks: out.asks,
+    switches: out.switches,
+    decisions: out.decisions,
     services: wish.hierarchies,
     heartbeat: said,
     watchdog: wish.watchdog,

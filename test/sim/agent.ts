@@ -10,7 +10,7 @@ import { localMs, worldUs } from './clock.ts';
 import { disarm, feed, resetNode } from './machine.ts';
 import { broadcast } from './net.ts';
 import type { SimAgent, SimHierarchy, SimNode } from './parts.ts';
-import { livePaths, send } from './paths.ts';
+import { livePaths, sendAll } from './paths.ts';
 import { advance, applyServices, reportServices } from './services.ts';
 import { programConfig } from './setup.ts';
 import { command } from './switches.ts';
@@ -185,7 +185,7 @@ function dispatch(world: World, node: SimNode, agent: SimAgent, out: Out): void 
   world.watch.stepped(node, out);
   if (out.watchdog === 'feed') feed(world, node);
   else if (out.watchdog === 'rest') disarm(world, node);
-  for (const { hierarchy, wwid, ask } of out.asks) send(world, node, agent, hierarchy, wwid, ask);
+  if (out.asks.length > 0) sendAll(world, node, agent, out.asks);
   if (out.services !== agent.services) {
     agent.services = out.services;
     applyServices(world, node, out.services);

@@ -27,6 +27,7 @@ export interface Order {
   readonly by: number;
   readonly target: string;
   readonly us: number;
+  readonly life: number;
 }
 
 export interface Facts {

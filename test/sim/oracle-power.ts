@@ -35,9 +35,12 @@ function countFence(facts: Facts, node: SimNode, target: string): void {
     (one) => one.by === node.place && one.target === target && world.us - one.us < 31_000_000,
   );
   if (repeated) return;
-  fences.push({ by: node.place, target, us: world.us });
+  fences.push({ by: node.place, target, us: world.us, life: node.agentGen });
   world.trace.count('fences');
-  const recent = fences.filter(({ us, by }) => by === node.place && world.us - us < WINDOW_US);
+  // What an earlier life of the agent ordered it does not know of; the grace after boot bounds that.
+  const recent = fences.filter(
+    ({ us, by, life }) => by === node.place && life === node.agentGen && world.us - us < WINDOW_US,
+  );
   if (recent.length > FENCES_MAX)
     world.fail('S12', `${node.name} orders ${recent.length} fences in ten minutes`);
   if (world.us - node.bootedUs < GRACE_US * 0.98) {

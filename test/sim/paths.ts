@@ -59,10 +59,18 @@ class Journey {
   }
 
   start(): void {
-    const { world, path, ask, node } = this;
-    world.after(travelUs(world, path), () => this.arrive());
-    world.later(node, (ask.deadlineMs * 1000) / node.slow, () => {
-      if (this.done) return;
+    const { world, path, ask } = this;
+    const us = travelUs(world, path);
+    world.after(us, () => this.arrive());
+    if (us * 2 > ask.deadlineMs * 1000) this.watchDeadline(us);
+  }
+
+  /** Only what does not come back at once needs its deadline: `sentUs` is how long it is under way. */
+  watchDeadline(sentUs: number): void {
+    const { world, node, ask, path } = this;
+    const leftUs = Math.max(0, ask.deadlineMs * 1000 - sentUs);
+    world.later(node, leftUs / node.slow, () => {
+      if (this.done || this.wasLate) return;
       this.wasLate = true;
       this.give(late(ask));
       world.later(node, ABORT_US / node.slow, () => {
@@ -75,6 +83,9 @@ class Journey {
   arrive(): void {
     const { world, path, node, bootGen, epoch } = this;
     const dead = node.bootGen !== bootGen || path.epoch !== epoch;
+    // From here on an answer may not come in time, or never.
+    const sure = !dead && path.fate === 'ok' && !path.disk.down;
+    if (!sure) this.watchDeadline(0);
     if (path.fate === 'hang') {
       const queued = world.streams.paths.chance(0.5);
       path.held.push({ bootGen, queued, go: () => this.perform() });
@@ -106,12 +117,16 @@ class Journey {
       world.watch.table(path.disk);
     }
     if (path.fate === 'reply-lost') return;
+    // The answer is lost when the path fails meanwhile.
     world.after(travelUs(world, path), () => this.answer(answer));
   }
 
   answer(answer: Answer): void {
     if (this.done || this.node.bootGen !== this.bootGen) return;
-    if (this.path.epoch !== this.epoch) return;
+    if (this.path.epoch !== this.epoch) {
+      if (!this.wasLate) this.watchDeadline(0);
+      return;
+    }
     if (this.node.hung !== 'no') {
       this.node.deferred.push(() => this.answer(answer));
       return;
@@ -128,36 +143,107 @@ function aboutOf(request: Ask['request']): string {
   return 'own' in request ? request.own : '';
 }
 
-export function send(
+interface Sending {
+  readonly hierarchy: HierarchyId;
+  readonly wwid: string;
+  readonly ask: Ask;
+}
+
+/** What has come back for a command. */
+function answered(
   world: World,
   node: SimNode,
   agent: SimAgent,
-  hierarchy: HierarchyId,
-  wwid: string,
-  ask: Ask,
+  { hierarchy, wwid, ask }: Sending,
+  answer: Answer,
 ): void {
-  const disk = world.disks.find(({ name }) => name === wwid);
-  const path = disk === undefined ? undefined : pathOf(node, disk, ask.path);
-  if (disk === undefined || path === undefined) {
-    world.fail('sane', `${node.name} asks ${wwid} down ${ask.path}, which it has not`);
-    return;
-  }
-  const writes = isWrite(ask.request);
-  if (writes) {
-    const underWay = (agent.outs.get(wwid) ?? 0) + 1;
-    agent.outs.set(wwid, underWay);
-    world.watch.sent(node, disk, ask, underWay);
-  }
-  world.trace.mix(ask.id);
-  new Journey(world, node, path, ask, (answer) => {
-    if (node.agent !== agent) return;
-    if (writes && answer.is === 'unresolved') world.trace.count('unresolved');
-    if (writes && !(answer.is === 'unresolved' && answer.until === 'return')) {
+  if (node.agent !== agent) return;
+  if (isWrite(ask.request)) {
+    if (answer.is === 'unresolved') world.trace.count('unresolved');
+    if (!(answer.is === 'unresolved' && answer.until === 'return')) {
       agent.outs.set(wwid, (agent.outs.get(wwid) ?? 1) - 1);
     }
-    const input = { is: 'answer', id: ask.id, answer } as const;
-    world.acts.tell(node, { kind: 'disk', hierarchy, wwid, input });
-  }).start();
+  }
+  const input = { is: 'answer', id: ask.id, answer } as const;
+  world.acts.tell(node, { kind: 'disk', hierarchy, wwid, input });
+}
+
+/** The reads of one look travel together while their path is well. */
+function sendLook(
+  world: World,
+  node: SimNode,
+  agent: SimAgent,
+  path: SimPath,
+  reads: readonly Sending[],
+): void {
+  const { bootGen } = node;
+  const { epoch } = path;
+  const alone = (one: Sending): Journey =>
+    new Journey(world, node, path, one.ask, (answer) => answered(world, node, agent, one, answer));
+  world.after(travelUs(world, path), () => {
+    if (path.fate !== 'ok' || path.disk.down || path.epoch !== epoch || node.bootGen !== bootGen) {
+      for (const one of reads) alone(one).arrive();
+      return;
+    }
+    const answers = reads.map(({ ask }) => path.disk.perform(path.nexus, ask.request));
+    const give = (): void => {
+      if (node.bootGen !== bootGen) return;
+      if (node.hung !== 'no') node.deferred.push(give);
+      else if (path.epoch !== epoch) for (const one of reads) alone(one).watchDeadline(0);
+      else giveAll(world, node, agent, reads, answers);
+    };
+    world.after(travelUs(world, path), give);
+  });
+}
+
+function giveAll(
+  world: World,
+  node: SimNode,
+  agent: SimAgent,
+  reads: readonly Sending[],
+  answers: readonly Answer[],
+): void {
+  for (const [at, one] of reads.entries()) {
+    const answer = answers[at];
+    if (answer !== undefined) answered(world, node, agent, one, answer);
+  }
+}
+
+function sendOne(world: World, node: SimNode, agent: SimAgent, path: SimPath, one: Sending): void {
+  if (isWrite(one.ask.request)) {
+    const underWay = (agent.outs.get(one.wwid) ?? 0) + 1;
+    agent.outs.set(one.wwid, underWay);
+    world.watch.sent(node, path.disk, one.ask, underWay);
+  }
+  new Journey(world, node, path, one.ask, (answer) =>
+    answered(world, node, agent, one, answer),
+  ).start();
+}
+
+/** Commands of one step, in their order. */
+export function sendAll(
+  world: World,
+  node: SimNode,
+  agent: SimAgent,
+  asks: readonly Sending[],
+): void {
+  const looks = new Map<SimPath, Sending[]>();
+  for (const one of asks) {
+    const disk = world.disks.find(({ name }) => name === one.wwid);
+    const path = disk === undefined ? undefined : pathOf(node, disk, one.ask.path);
+    if (path === undefined) {
+      world.fail('sane', `${node.name} asks ${one.wwid} down ${one.ask.path}, which it has not`);
+      return;
+    }
+    world.trace.mix(one.ask.id);
+    if (isWrite(one.ask.request) || path.fate !== 'ok') sendOne(world, node, agent, path, one);
+    else {
+      const reads = looks.get(path);
+      if (reads === undefined) looks.set(path, [one]);
+      else reads.push(one);
+    }
+  }
+  for (const [path, reads] of looks) sendLook(world, node, agent, path, reads);
 }
 
 function pathOf(node: SimNode, disk: SimDisk, name: string): SimPath | undefined {

@@ -14,14 +14,13 @@ import type {
   HierarchySpec,
   NodeName,
 } from '../../rules/cluster/model.ts';
+import { solveTimes, type Timing } from '../../rules/cluster/solver.ts';
 import type { Ms } from '../../rules/model.ts';
 import type { ServiceId } from '../../rules/service.ts';
 import { randomOf } from './random.ts';
 
 export const CLUSTER = 0xc1;
 export const PATHS = 2;
-/** Bound on the drift of clocks between nodes. */
-export const RHO = 0.05;
 
 export interface Setup {
   readonly nodes: readonly NodeName[];
@@ -37,21 +36,31 @@ export interface Setup {
   readonly commandMs: { readonly read: number; readonly write: number };
 }
 
-/** The safe profile, until the solver gives its own. */
-export const TIMES: ClusterTimes = {
+/** The safe profile with half of its traffic: most of long runs are lived by it. */
+const CALM: Partial<Timing> = {
   heartbeatMs: 500,
-  deadMs: 2_500,
+  deadMs: 2500,
   proofMs: 500,
-  challengeMs: 1_500,
-  watchdogMs: 5_000,
-  verifyMs: 2_500,
-  freshMs: 2_000,
-  addressWaitMs: 8_800,
-  restoreMs: 1_200,
-  graceMs: 10_000,
-  lateMs: 250,
-  voidMs: 2_500,
+  challengeMs: 2000,
+  freshMs: 1500,
+  restoreMs: 1200,
 };
+
+export type Pace = 'calm' | 'safe' | 'fast';
+
+function timesOf(
+  pace: Pace,
+  hierarchies: readonly HierarchySpec[],
+): Pick<Setup, 'times' | 'commandMs'> {
+  const solved = solveTimes(
+    pace === 'fast' ? 'fast' : 'safe',
+    pace === 'calm' ? CALM : {},
+    hierarchies,
+  );
+  if (solved.is === 'refused') throw new Error(solved.why.join('; '));
+  const { times, timing } = solved;
+  return { times, commandMs: { read: timing.readMs, write: timing.writeMs } };
+}
 
 export function hierarchyOf(
   name: string,
@@ -86,6 +95,7 @@ export function hierarchyOf(
 export interface Size {
   readonly nodes: number;
   readonly hierarchies: number;
+  readonly pace: Pace;
 }
 
 /** A cluster of this size; what is not given by the size is drawn. */
@@ -93,6 +103,18 @@ export function setupOf(seed: string, size: Partial<Size> = {}): Setup {
   const random = randomOf(seed, 'setup');
   const drawn = random.pick([2, 3, 3, 3, 4]);
   const nodeCount = size.nodes ?? drawn;
+  const pace = random.pick<Pace>([
+    'calm',
+    'calm',
+    'calm',
+    'calm',
+    'calm',
+    'safe',
+    'safe',
+    'safe',
+    'safe',
+    'fast',
+  ]);
   const hierarchyCount = size.hierarchies ?? 2;
   const nodes = Array.from({ length: nodeCount }, (_, at) => `n${at + 1}` as NodeName);
   const disks: string[] = [];
@@ -113,10 +135,9 @@ export function setupOf(seed: string, size: Partial<Size> = {}): Setup {
     networks: ['net1', 'net2'],
     hierarchies,
     disks,
-    times: TIMES,
+    ...timesOf(size.pace ?? pace, hierarchies),
     fenceable: random.chance(0.7) ? nodes : [],
     aptpl: random.chance(0.8),
-    commandMs: { read: 700, write: 1_000 },
   };
 }
 
@@ -181,7 +202,7 @@ export function programConfig(setup: Setup, life: Life): ProgramConfig {
     challengeMs: times.challengeMs,
     restoreMs: times.restoreMs,
     verifyMs: times.verifyMs,
-    readableMs: 2_000,
+    readableMs: 4 * commandMs.read,
   };
   const disks = new Map(
     setup.hierarchies
