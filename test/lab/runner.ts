@@ -103,7 +103,9 @@ async function doFault(lab: Lab, node: LabNode, fault: Fault): Promise<Done> {
     if (kernelAt === undefined)
       throw new Error(`after "${name}", the kernel never called ${fault.kernel}`);
   }
-  const span = { fault, name, fromMs: before ?? 0, foreseen: foresaw };
+  // What stands at rest was decided before anybody looked.
+  const fromMs = fault.verbs.length === 0 ? 0 : (before ?? 0);
+  const span = { fault, name, fromMs, foreseen: foresaw };
   const livedOn = livedOnMs(lab, fault);
   const times = { kernelMs: kernelAt, agentMs: undefined, decideMs: undefined, orderMs: undefined };
   if (livedOn !== undefined) {
