@@ -3,7 +3,7 @@
  * seen. Times are the machine's own: when the fault was done, when its kernel knew, when the agent did.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { foreseen, judgeJournal, type Span } from './journal.ts';
+import { alarmsOf, foreseen, judgeJournal, type Span } from './journal.ts';
 import { type Lab, startLab } from './lab.ts';
 import { lookAt } from './look.ts';
 import type { LabNode } from './machine.ts';
@@ -86,6 +86,20 @@ interface Done {
   readonly span: Omit<Span, 'toMs'>;
 }
 
+/** When the kernel function that a fault names was first called, which is then traced no longer. */
+async function kernelKnew(
+  node: LabNode,
+  { kernel }: Fault,
+  name: string,
+  afterMs: number,
+): Promise<number | undefined> {
+  if (kernel === undefined) return undefined;
+  const at = await firstCall(node, kernel, afterMs);
+  await untrace(node, kernel);
+  if (at === undefined) throw new Error(`after "${name}", the kernel never called ${kernel}`);
+  return at;
+}
+
 async function doFault(lab: Lab, node: LabNode, fault: Fault): Promise<Done> {
   const name = fault.verbs.join(', ') || 'at rest';
   await pause(1000 * fault.calmS);
@@ -96,14 +110,10 @@ async function doFault(lab: Lab, node: LabNode, fault: Fault): Promise<Done> {
   let done = before ?? 0;
   for (const verb of fault.verbs) done = (await lab.act(verb)).at ?? done;
   const since = await untilSeen(lab, fault, name);
-  const kernelAt =
-    fault.kernel === undefined ? undefined : await firstCall(node, fault.kernel, before ?? 0);
-  if (fault.kernel !== undefined) {
-    await untrace(node, fault.kernel);
-    if (kernelAt === undefined)
-      throw new Error(`after "${name}", the kernel never called ${fault.kernel}`);
-  }
-  const span = { fault, name, fromMs: before ?? 0, foreseen: foresaw };
+  const kernelAt = await kernelKnew(node, fault, name, before ?? 0);
+  // What stands at rest was decided before anybody looked.
+  const fromMs = fault.verbs.length === 0 ? 0 : (before ?? 0);
+  const span = { fault, name, fromMs, foreseen: foresaw };
   const livedOn = livedOnMs(lab, fault);
   const times = { kernelMs: kernelAt, agentMs: undefined, decideMs: undefined, orderMs: undefined };
   if (livedOn !== undefined) {
@@ -130,8 +140,11 @@ async function judged(
   done: readonly Done[],
 ): Promise<Pick<Verdict, 'timings' | 'whys'>> {
   const timings = done.map(({ timing }) => timing);
-  // A machine that was cut off or stands still keeps its journal.
-  if ((await clockOf(node)) === undefined) return { timings, whys: {} };
+  const asks = done.some(
+    ({ span: { fault } }) => alarmsOf(fault).length + fault.journal.length > 0,
+  );
+  // One that asks nothing may end with a machine that is off, or whose agent has not started yet.
+  if (!asks) return { timings, whys: {} };
   await pause(WRITTEN_MS);
   const spans = done.map(({ span }, index) => ({
     ...span,
