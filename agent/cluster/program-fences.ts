@@ -3,9 +3,15 @@
  * of them is told to the core once. Whether a fence may be is the guards'; what off means is the fence's.
  */
 import type { FenceEvent, FenceOutcome } from '../../fencing/fence-state.ts';
-import { type FencesTurn, happened, request } from '../../fencing/fences.ts';
-import type { Authority, FenceContext } from '../../fencing/guards.ts';
-import type { ClusterInput, ClusterWish, FenceWish, NodeName } from '../../rules/cluster/model.ts';
+import { type FencesTurn, happened, heardOf, request } from '../../fencing/fences.ts';
+import { type Authority, type FenceContext, WINDOW_MS } from '../../fencing/guards.ts';
+import type {
+  ClusterInput,
+  ClusterWish,
+  FenceWish,
+  Heartbeat,
+  NodeName,
+} from '../../rules/cluster/model.ts';
 import type { Ms } from '../../rules/model.ts';
 import type { FenceTried, Program, Sent } from './program-state.ts';
 
@@ -108,6 +114,43 @@ export function fenceHappened(
 export function lifeSign(work: Work, node: NodeName, at: Ms, now: Ms): void {
   if (!work.program.fences.runs.some(({ target }) => target === node)) return;
   fenceHappened(work, { kind: 'life', node, at }, node, now);
+}
+
+/** One fence heard of twice differs by delays and clocks, two of one target by far more. */
+const SAME_MS = 10_000;
+/** Fences of a node's window that are passed on; the guards allow far fewer. */
+const SAID_MAX = 16;
+
+/**
+ * Fences that a peer knows of count in our guards: those of others, and our own of a life of this agent that
+ * we do not remember.
+ */
+export function fencesHeard(work: Work, { from, fences }: Heartbeat, at: Ms): void {
+  for (const { target, agoMs, by = from } of fences.slice(0, SAID_MAX)) {
+    const orderedAt = (at - agoMs) as Ms;
+    const { history } = work.program.fences;
+    const known = history.some(
+      (one) => one.by === by && one.target === target && Math.abs(one.at - orderedAt) < SAME_MS,
+    );
+    if (known || agoMs > WINDOW_MS || agoMs < 0) continue;
+    const kept = history.filter((one) => at - one.at < WINDOW_MS);
+    const fences = heardOf(
+      { ...work.program.fences, history: kept },
+      { by, target, at: orderedAt },
+    );
+    work.program = { ...work.program, fences };
+  }
+}
+
+/** What a heartbeat says of fences: all that count in the window, so that a restart forgets none. */
+export function fencesSaid({ fences, config }: Program, now: Ms): Heartbeat['fences'] {
+  const { self } = config.cluster;
+  const lately = fences.history.filter(({ at }) => now - at < WINDOW_MS);
+  return lately.slice(-SAID_MAX).map(({ by, target, at }) => ({
+    target: target as NodeName,
+    agoMs: Math.round(now - at),
+    ...(by === self ? {} : { by: by as NodeName }),
+  }));
 }
 
 /** Asks for what is wished and was not tried lately. */

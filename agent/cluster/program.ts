@@ -15,7 +15,14 @@ import type {
 } from '../../rules/cluster/model.ts';
 import { stepCluster } from '../../rules/cluster/step.ts';
 import type { DiskReport, Ms } from '../../rules/model.ts';
-import { fenceHappened, fencesWished, lifeSign, sightFrom } from './program-fences.ts';
+import {
+  fenceHappened,
+  fencesHeard,
+  fencesSaid,
+  fencesWished,
+  lifeSign,
+  sightFrom,
+} from './program-fences.ts';
 import type { Out, Program, ProgramInput, ProgramTurn, Sent } from './program-state.ts';
 
 /** Core and edges answer each other within a step; more turns than this are left to the next one. */
@@ -84,8 +91,10 @@ function absorb(work: Work, now: Ms, input: ProgramInput): void {
     case 'heartbeat':
     case 'late':
       work.inbox.push(input);
-      if (input.kind === 'heartbeat') lifeSign(work, input.said.from, input.at, now);
-      else work.program = sightFrom(work.program, input);
+      if (input.kind === 'heartbeat') {
+        if (input.said.fences.length > 0) fencesHeard(work, input.said, input.at);
+        lifeSign(work, input.said.from, input.at, now);
+      } else work.program = sightFrom(work.program, input);
       return;
     default:
       work.inbox.push(input);
@@ -128,7 +137,10 @@ function heartbeat(work: Work, now: Ms, wish: ClusterWish): Heartbeat | undefine
   program.sequence = sequence;
   program.beatAt = beatAt;
   program.said = wish.say;
-  return { ...wish.say, sequence };
+  const { history } = program.fences;
+  return history.length === 0
+    ? { ...wish.say, sequence }
+    : { ...wish.say, fences: fencesSaid(program, now), sequence };
 }
 
 function dueAt({ arbiters, fencesWakeAt, beatAt, coreDueAt }: Program): Ms {

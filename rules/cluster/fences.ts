@@ -47,10 +47,11 @@ function fenceable(draft: Draft, node: NodeName): boolean {
 /** A live peer has ordered it lately; its outcome, or our own wait, comes first. */
 function orderedElsewhere(draft: Draft, node: NodeName): boolean {
   return draft.peers.some(
-    ({ contact, fences, fencesMs }) =>
+    ({ name, contact, fences, fencesMs }) =>
       contact === 'heard' &&
       fences.some(
-        ({ target, agoMs }) => target === node && agoMs + (draft.now - fencesMs) < OTHERS_MS,
+        ({ target, agoMs, by = name }) =>
+          by === name && target === node && agoMs + (draft.now - fencesMs) < OTHERS_MS,
       ),
   );
 }

@@ -157,8 +157,13 @@ export interface Heartbeat {
   readonly hierarchies: readonly HierarchySaid[];
   /** Peers it hears, so that one-way cuts are seen from both ends. */
   readonly hears: readonly NodeName[];
-  /** Fences it ordered lately, by target. */
-  readonly fences: readonly { readonly target: NodeName; readonly agoMs: number }[];
+  /** Fences that were ordered lately, as far as it knows. */
+  readonly fences: readonly {
+    readonly target: NodeName;
+    readonly agoMs: number;
+    /** Who ordered it; undefined: the speaker. What others ordered is passed on, so that none is forgotten. */
+    readonly by?: NodeName;
+  }[];
 }
 
 // --- what disks and services report ---------------------------------------------------------------
