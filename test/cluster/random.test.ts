@@ -124,6 +124,12 @@ const one = process.env.SEED;
 if (one !== undefined) {
   const { stage, failed } = playSeed(Number(one));
   process.stdout.write(`${transcript(stage)}\n`);
+  for (const { name, power, core } of stage.nodes.values()) {
+    const states = core?.hierarchies.map(
+      ({ spec, state, why }) => `${spec.name} ${state} (${why})`,
+    );
+    process.stdout.write(`${name} ${power}: ${states?.join(', ') ?? 'no agent'}\n`);
+  }
   t.equal(failed, undefined);
 } else {
   for (let seed = 1; seed <= SEEDS; seed += 1) {
