@@ -24,6 +24,8 @@ import { type Numbers, objectOf } from './template.ts';
 
 export interface SnmpFake {
   readonly device: SnmpProfile;
+  /** The firmware it shows: `base`, or a name under `variants`. */
+  readonly variant: string;
   readonly table: SnmpTable;
   readonly bank: Bank;
   readonly numbers: Numbers;
@@ -56,10 +58,12 @@ export function makeSnmpFake(
   now: Ms,
   options: SnmpFakeOptions = {},
 ): SnmpFake {
-  const variant = device.variants?.[options.variant ?? ''] ?? {};
+  const known = device.firmware?.known.find(({ use }) => use !== undefined);
+  const variant = options.variant ?? known?.use ?? 'base';
   return {
     device,
-    table: { ...device.table, ...variant },
+    variant,
+    table: { ...device.table, ...device.variants?.[variant] },
     bank: makeBank(fakeOutlets(device, options.outlets ?? 8), now, options),
     numbers: device.product === undefined ? {} : { product: PRODUCT },
     progress: new Map(),
@@ -173,8 +177,9 @@ function addChecks(fake: SnmpFake, objects: Objects, now: Ms): void {
   }
 }
 
-function firmwareText({ firmware }: SnmpProfile): string {
-  const good = firmware?.known.find(({ use }) => use !== undefined);
+/** What the device says of itself so that its profile picks the columns that it has. */
+function firmwareText({ device: { firmware }, variant }: SnmpFake): string {
+  const good = firmware?.known.find(({ use }) => use === variant);
   return (good?.sees ?? 'fake').replaceAll(/\{[a-z]+\}/gu, '1');
 }
 
@@ -189,7 +194,7 @@ export function objectsNow(fake: SnmpFake, now: Ms): ReadonlyMap<string, Bind> {
   objects.set(SYS_DESCR, bind(SYS_DESCR, 'nospof fake switch'));
   objects.set(SYS_OBJECT_ID, { oid: SYS_OBJECT_ID, kind: 'oid', value: identity });
   if (device.firmware !== undefined) {
-    objects.set(device.firmware.oid, bind(device.firmware.oid, firmwareText(device)));
+    objects.set(device.firmware.oid, bind(device.firmware.oid, firmwareText(fake)));
   }
   for (const outlet of bank.outlets) {
     if (table.names === undefined) continue;

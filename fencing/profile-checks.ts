@@ -57,7 +57,13 @@ interface Review {
   readonly profile: SnmpProfile;
 }
 
-function reviewObject({ say, profile }: Review, path: Place, oid: string, shared = false): void {
+/** `of` `one`: it belongs to one outlet; `list`: its text holds all outlets of a unit; `all`: to the device. */
+function reviewObject(
+  { say, profile }: Review,
+  path: Place,
+  oid: string,
+  of: 'one' | 'list' | 'all' = 'one',
+): void {
   const slots = slotsOf(oid);
   const known = [...profile.index.parts.map(({ name }) => name), 'shifted', 'product'];
   for (const { name } of slots) {
@@ -71,23 +77,30 @@ function reviewObject({ say, profile }: Review, path: Place, oid: string, shared
   if (!isOid(oid.replaceAll(/\{[a-z]+(?:\+[0-9]+)?\}/gu, '1'))) {
     say(path, 'is no object identifier', 'write numbers and dots, without a dot in front');
   }
-  if (shared || !oid.includes('{')) return;
+  if (of === 'all' || !oid.includes('{')) return;
   const missing = profile.index.parts
     .map(({ name }) => name)
     .filter((name, at, all) => {
       if (slots.some((slot) => slot.name === name)) return false;
-      return !(at === all.length - 1 && slots.some((slot) => slot.name === 'shifted'));
+      if (at < all.length - 1) return true;
+      // The position in the list names the outlet, or the shifted number does.
+      return of !== 'list' && !slots.some((slot) => slot.name === 'shifted');
     });
   for (const name of missing) {
     say(path, `does not hold {${name}}: it is the same for every one`, `put {${name}} into it`);
   }
 }
 
+function scopeOf({ shared, list }: Write): 'one' | 'list' | 'all' {
+  if (shared === true) return 'all';
+  return list === undefined ? 'one' : 'list';
+}
+
 function reviewWrites(review: Review, path: Place, writes: readonly Write[], must: boolean): void {
   const { say, profile } = review;
   for (const [at, write] of writes.entries()) {
     const place = [...path, at, 'oid'];
-    reviewObject(review, place, write.oid, write.shared === true);
+    reviewObject(review, place, write.oid, scopeOf(write));
     for (const target of profile.never ?? []) {
       const same =
         write.shared === true ? write.oid === target : reaches(write.oid, target, profile);
@@ -102,8 +115,7 @@ function reviewWrites(review: Review, path: Place, writes: readonly Write[], mus
 }
 
 function reviewState(review: Review, path: Place, state: StateColumn): void {
-  if (state.list === undefined) reviewObject(review, [...path, 'oid'], state.oid);
-  else reviewObject(review, [...path, 'oid'], state.oid, true);
+  reviewObject(review, [...path, 'oid'], state.oid, state.list === undefined ? 'one' : 'list');
   reviewValues(review.say, [...path, 'values'], state.values);
 }
 

@@ -4,7 +4,10 @@ import { FAULTS, faultsPage } from './faults-table.ts';
 import { readScenarios } from './scenario.ts';
 
 t.test('docs/cluster-faults.md is what the scenarios say', (t) => {
-  t.equal(readFileSync(new URL('../../../docs/cluster-faults.md', import.meta.url), 'utf8'), faultsPage());
+  t.equal(
+    readFileSync(new URL('../../../docs/cluster-faults.md', import.meta.url), 'utf8'),
+    faultsPage(),
+  );
   t.notMatch(faultsPage(), /: nowhere/, 'every fault has a place');
   t.end();
 });

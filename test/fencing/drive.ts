@@ -232,6 +232,11 @@ export function play(profile: Profile, request: SwitchRequest, options: Play = {
   throw new Error(`${profile.name} is played by its program`);
 }
 
+/** How an outlet of a fake is named in an order: by its number, or where that is refused by its name. */
+export function refOf({ device }: Profile, id: string): string {
+  return device.kind === 'snmp' && device.index.byNameOnly === true ? `@outlet-${id}` : id;
+}
+
 /** Profiles that have a fake: a program's device has its own simulators (`program.test.ts`). */
 export function faked(profiles: ReadonlyMap<string, Profile>): readonly [string, Profile][] {
   return [...profiles].filter(([, { device }]) => device.kind !== 'program');

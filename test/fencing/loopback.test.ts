@@ -14,7 +14,7 @@ import { tcpLine } from '../../agent/ports/tcp.ts';
 import { loadProfiles } from '../../agent/profiles.ts';
 import { type Bank, type Fault, flows } from '../../fencing/fake.ts';
 import type { LineProfile, Profile, SnmpProfile } from '../../fencing/profile.ts';
-import { faked, SECRETS } from './drive.ts';
+import { faked, refOf, SECRETS } from './drive.ts';
 
 interface Served {
   readonly device: SwitchDevice;
@@ -108,7 +108,10 @@ for (const [name, profile] of faked(profiles)) {
     for (const over of carriers(profile)) {
       const served = await serve(profile, over);
       const [outlet = '', other = ''] = served.bank().outlets;
-      const off = await served.device.perform({ want: 'off', outlets: [{ id: outlet }] });
+      const off = await served.device.perform({
+        want: 'off',
+        outlets: [{ id: refOf(profile, outlet) }],
+      });
       t.match(
         off,
         { outlets: [{ state: 'off' }], ordered: true },
@@ -116,11 +119,17 @@ for (const [name, profile] of faked(profiles)) {
       );
       t.notOk(flows(served.bank(), outlet, monotonicNow()), `${over}: no current flows`);
       t.ok(flows(served.bank(), other, monotonicNow()), `${over}: the next outlet is untouched`);
-      const on = await served.device.perform({ want: 'on', outlets: [{ id: outlet }] });
+      const on = await served.device.perform({
+        want: 'on',
+        outlets: [{ id: refOf(profile, outlet) }],
+      });
       t.match(on, { outlets: [{ state: 'on' }], ordered: true }, `${over}: and on again`);
       const both = await served.device.perform({
         want: 'read',
-        outlets: [{ id: outlet }, { id: other, name: `outlet-${other}` }],
+        outlets: [
+          { id: refOf(profile, outlet) },
+          { id: refOf(profile, other), name: `outlet-${other}` },
+        ],
       });
       t.same(both.outlets[0]?.state, 'on', over);
       await served.close();
@@ -133,7 +142,10 @@ for (const fault of ['garbage', 'closes', 'busy'] as const) {
     const tried = [...profiles].map(async ([name, profile]) => {
       const served = await serve(profile, carriers(profile)[0] ?? '', [fault]);
       const [outlet = ''] = served.bank().outlets;
-      const off = await served.device.perform({ want: 'off', outlets: [{ id: outlet }] });
+      const off = await served.device.perform({
+        want: 'off',
+        outlets: [{ id: refOf(profile, outlet) }],
+      });
       t.match(off.outlets[0], { state: 'off' }, `${name}: ${off.outlets[0]?.why}`);
       t.notOk(flows(served.bank(), outlet, monotonicNow()), name);
       await served.close();

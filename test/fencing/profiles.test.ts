@@ -8,7 +8,7 @@ import { loadProfiles } from '../../agent/profiles.ts';
 import { FAULT_NAMES, type Fault } from '../../fencing/fake.ts';
 import { fakeOutlets } from '../../fencing/fake-snmp.ts';
 import type { Profile } from '../../fencing/profile.ts';
-import { faked, play } from './drive.ts';
+import { faked, play, refOf } from './drive.ts';
 
 const DEADLINE_MS = 15_000;
 
@@ -37,7 +37,10 @@ function believable({ device }: Profile, fault: Fault): boolean {
 for (const [name, profile] of faked(profiles)) {
   t.test(name, async (t) => {
     const [first = '', second = ''] = outletsOf(profile);
-    const off = { want: 'off', outlets: [{ id: first }, { id: second }] } as const;
+    const off = {
+      want: 'off',
+      outlets: [{ id: refOf(profile, first) }, { id: refOf(profile, second) }],
+    } as const;
     const well = play(profile, off);
     t.match(
       well.reply.outlets.map(({ state, why }) => [state, why]),
@@ -49,10 +52,10 @@ for (const [name, profile] of faked(profiles)) {
     );
     t.notOk(well.flows(first) || well.flows(second));
     t.ok(well.reply.ordered);
-    const again = play(profile, { want: 'read', outlets: [{ id: second }] });
+    const again = play(profile, { want: 'read', outlets: [{ id: refOf(profile, second) }] });
     t.equal(again.reply.outlets[0]?.state, 'on', 'a look says on');
     t.equal(again.orders, 0, 'and orders nothing');
-    const on = play(profile, { want: 'on', outlets: [{ id: first }] });
+    const on = play(profile, { want: 'on', outlets: [{ id: refOf(profile, first) }] });
     t.equal(on.reply.outlets[0]?.state, 'on');
     t.equal(on.orders, 0, 'what is on already is not ordered');
 

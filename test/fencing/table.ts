@@ -7,7 +7,7 @@ import { loadProfiles } from '../../agent/profiles.ts';
 import { FAULT_NAMES, FAULTS, type Fault } from '../../fencing/fake.ts';
 import { fakeOutlets } from '../../fencing/fake-snmp.ts';
 import type { Profile } from '../../fencing/profile.ts';
-import { play } from './drive.ts';
+import { play, refOf } from './drive.ts';
 
 function firstOutlet({ device }: Profile): string {
   if (device.kind === 'snmp') return fakeOutlets(device, 1)[0] ?? '';
@@ -25,10 +25,14 @@ function tried(profile: Profile, fault: Fault): Cell {
   const id = firstOutlet(profile);
   const played = play(
     profile,
-    { want: 'off', outlets: [{ id, name: `outlet-${id}` }] },
+    { want: 'off', outlets: [{ id: refOf(profile, id), name: `outlet-${id}` }] },
     { faults: [fault] },
   );
-  const plain = play(profile, { want: 'off', outlets: [{ id }] }, { faults: [fault] });
+  const plain = play(
+    profile,
+    { want: 'off', outlets: [{ id: refOf(profile, id) }] },
+    { faults: [fault] },
+  );
   const run = fault === 'renamed' ? played : plain;
   const state = run.reply.outlets[0]?.state ?? 'unknown';
   const falseOff = state === 'off' && run.flows(id);
