@@ -15,12 +15,12 @@ import {
   shows,
   waits,
 } from './fake.ts';
-import { indexNumbers } from './outlet.ts';
+import { numbersOf, objectAt, sharedAt } from './fake-snmp-place.ts';
 import type { CheckColumn, SnmpProfile, SnmpTable, StateColumn, Write } from './profile.ts';
 import { comesAfter } from './snmp-names.ts';
 import type { Bind } from './snmp-table.ts';
 import { listPlace } from './snmp-table.ts';
-import { type Numbers, objectOf } from './template.ts';
+import type { Numbers } from './template.ts';
 
 export interface SnmpFake {
   readonly device: SnmpProfile;
@@ -71,16 +71,6 @@ export function makeSnmpFake(
   };
 }
 
-function numbersOf(fake: SnmpFake, outlet: string): Numbers {
-  const own = indexNumbers(fake.device.index, outlet.split('.').map(Number));
-  return { ...own, ...fake.numbers };
-}
-
-function objectAt(fake: SnmpFake, column: string, outlet: string): string {
-  const filled = objectOf(column, outlet, numbersOf(fake, outlet));
-  return filled.ok ? filled.text : '';
-}
-
 /** Of a whole column: every outlet has its own object. */
 type Objects = Map<string, Bind>;
 
@@ -125,7 +115,8 @@ function addState(
     const place = listPlace(column.list, numbersOf(fake, outlet));
     parts[place] = String(valueFor(fake, column, outlet, sensed, now));
   }
-  objects.set(column.oid, bind(column.oid, parts.join(column.list.separator)));
+  const oid = sharedAt(fake, column.oid);
+  objects.set(oid, bind(oid, parts.join(column.list.separator)));
 }
 
 /** Columns of orders can be read too; what they show says nothing. */
@@ -134,7 +125,7 @@ function addOrders(fake: SnmpFake, objects: Objects): void {
   for (const write of [...off, ...on, ...cancel]) {
     const shared = write.shared === true || write.list !== undefined;
     const oids = shared
-      ? [write.oid]
+      ? [sharedAt(fake, write.oid)]
       : fake.bank.outlets.map((outlet) => objectAt(fake, write.oid, outlet));
     for (const oid of oids) {
       if (!objects.has(oid)) objects.set(oid, bind(oid, typeof write.value === 'number' ? 0 : ''));
@@ -213,7 +204,9 @@ function faulty(fake: SnmpFake, objects: Objects): ReadonlyMap<string, Bind> {
   const { bank, table } = fake;
   for (const outlet of bank.outlets) {
     const oid =
-      table.state.list === undefined ? objectAt(fake, table.state.oid, outlet) : table.state.oid;
+      table.state.list === undefined
+        ? objectAt(fake, table.state.oid, outlet)
+        : sharedAt(fake, table.state.oid);
     const now = objects.get(oid);
     if (bank.faults.has('missing')) objects.delete(oid);
     if (bank.faults.has('prompt') && now?.kind === 'number') {
@@ -258,7 +251,7 @@ function wanted(fake: SnmpFake, write: Write): string {
 function is(fake: SnmpFake, write: Write, outlet: string, oid: string, value: string): boolean {
   if (write.list !== undefined) {
     const part = value.split(write.list.separator)[listPlace(write.list, numbersOf(fake, outlet))];
-    return oid === write.oid && part?.trim() === wanted(fake, write);
+    return oid === sharedAt(fake, write.oid) && part?.trim() === wanted(fake, write);
   }
   const target = write.shared === true ? write.oid : objectAt(fake, write.oid, outlet);
   return target === oid && value === wanted(fake, write);
@@ -275,7 +268,7 @@ function known(fake: SnmpFake, oid: string): boolean {
   const writes = [...table.off, ...table.on, ...(table.cancel ?? [])];
   return writes.some((write) => {
     const shared = write.shared === true || write.list !== undefined;
-    if (shared) return write.oid === oid;
+    if (shared) return sharedAt(fake, write.oid) === oid;
     return bank.outlets.some((outlet) => objectAt(fake, write.oid, outlet) === oid);
   });
 }

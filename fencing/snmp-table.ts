@@ -12,7 +12,7 @@ import {
   valueWord,
 } from './profile.ts';
 import type { OutletState } from './reply.ts';
-import { type Numbers, objectOf } from './template.ts';
+import { listObjectOf, type Numbers, objectOf } from './template.ts';
 
 /** One object of an answer. `missing` is an answer too: noSuchObject, noSuchInstance, endOfMibView. */
 export type Bind =
@@ -53,14 +53,14 @@ export function objectsOf(
 ): Objects | string {
   const numbers = { ...address.numbers, ...product };
   let trouble: string | undefined;
-  const at = (column: string): string => {
-    const filled = objectOf(column, address.instance, numbers);
+  const told = (filled: ReturnType<typeof objectOf>): string => {
     if (filled.ok) return filled.text;
     trouble ??= filled.why;
-    return column;
+    return '';
   };
+  const at = (column: string): string => told(objectOf(column, address.instance, numbers));
   const state = (column: StateColumn): string =>
-    column.list === undefined ? at(column.oid) : column.oid;
+    column.list === undefined ? at(column.oid) : told(listObjectOf(column.oid, numbers));
   const objects: Objects = {
     state: state(table.state),
     feedback: table.feedback === undefined ? undefined : state(table.feedback),

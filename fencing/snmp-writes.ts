@@ -4,7 +4,7 @@
  */
 import type { SnmpTable, Write } from './profile.ts';
 import { type Bind, listPlace, type Target } from './snmp-table.ts';
-import { type Numbers, objectOf } from './template.ts';
+import { listObjectOf, type Numbers, objectOf } from './template.ts';
 
 export interface SnmpWrite {
   readonly oid: string;
@@ -29,7 +29,7 @@ function orderOf(write: Write, target: Target, setting: Setting, cancels: boolea
   const numbers = { ...target.address.numbers, ...setting.product };
   const shared = write.shared === true || write.list !== undefined;
   const object = shared
-    ? ({ ok: true, text: write.oid } as const)
+    ? listObjectOf(write.oid, numbers)
     : objectOf(write.oid, target.address.instance, numbers);
   if (!object.ok) return object.why;
   let { value } = write;

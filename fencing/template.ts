@@ -62,6 +62,11 @@ export function objectOf(column: string, instance: string, numbers: Numbers): Fi
   return { ok: false, why: `${filled.text} is no object identifier` };
 }
 
+/** The object whose text holds all outlets of a unit: no instance is appended, only places are filled. */
+export function listObjectOf(object: string, numbers: Numbers): Filled {
+  return object.includes('{') ? objectOf(object, '', numbers) : { ok: true, text: object };
+}
+
 /** Puts words into a line that is sent. Unknown words are refused when the profile is loaded. */
 export function fillWords(template: string, words: Readonly<Record<string, string>>): string {
   return template.replaceAll(/\{([a-z]{1,16})\}/gu, (whole, name: string) => words[name] ?? whole);

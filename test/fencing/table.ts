@@ -36,6 +36,9 @@ function tried(profile: Profile, fault: Fault): Cell {
   const run = fault === 'renamed' ? played : plain;
   const state = run.reply.outlets[0]?.state ?? 'unknown';
   const falseOff = state === 'off' && run.flows(id);
+  // Where an outlet has no number that lasts, the name is the outlet: the one that bears it is off.
+  const byName = falseOff && fault === 'renamed' && refOf(profile, id) !== id;
+  if (byName) return { text: 'off (its bearer)', falseOff: false };
   return { text: falseOff ? 'off (false)' : state, falseOff };
 }
 
