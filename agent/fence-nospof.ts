@@ -46,7 +46,11 @@ function inputText(): string {
 }
 
 /** The feeds whose states tell the node's: those of the first level that can prove anything. */
-async function stateOf({ devices, deadlineMs }: Bench, plan: PowerPlan): Promise<OutletState> {
+async function stateOf(
+  { devices }: Bench,
+  plan: PowerPlan,
+  deadlineMs?: number,
+): Promise<OutletState> {
   const level = plan.levels.find((one) => levelTrouble(plan, one) === undefined);
   if (level === undefined) return 'unknown';
   const counted = level.feeds.filter(({ proves }) => proves);
@@ -62,7 +66,7 @@ async function stateOf({ devices, deadlineMs }: Bench, plan: PowerPlan): Promise
 }
 
 async function status(bench: Bench, plans: readonly PowerPlan[]): Promise<number> {
-  const states = await Promise.all(plans.map((plan) => stateOf(bench, plan)));
+  const states = await Promise.all(plans.map((plan) => stateOf(bench, plan, bench.deadlineMs)));
   for (const [at, { node }] of plans.entries()) print(`${node} is ${states[at] ?? 'unknown'}`);
   if (states.some((state) => state === 'unknown')) return FAILED;
   return states.some((state) => state === 'on') ? 0 : IS_OFF;
@@ -83,29 +87,50 @@ async function monitor(bench: Bench, plans: readonly PowerPlan[]): Promise<numbe
   return well ? 0 : FAILED;
 }
 
-async function cut(bench: Bench, plan: PowerPlan): Promise<Fence | undefined> {
-  const held = await claim(bench.config.runDir, `fence-${plan.node}`);
-  if (!held.ok) {
-    complain(`${plan.node} is being fenced already, or that cannot be told: ${held.why}`);
-    return undefined;
+/** Holds every plug until `work` has ended, so that nobody's fence comes between; or orders nothing. */
+async function alone(
+  { config }: Bench,
+  plans: readonly PowerPlan[],
+  work: () => Promise<number>,
+): Promise<number> {
+  const releases: (() => Promise<void>)[] = [];
+  try {
+    for (const { node } of plans) {
+      const held = await claim(config.runDir, `fence-${node}`);
+      if (!held.ok) {
+        complain(`${node} is being fenced already, or that cannot be told: ${held.why}`);
+        return FAILED;
+      }
+      releases.push(held.release);
+    }
+    return await work();
+  } finally {
+    for (const release of releases) await release();
   }
-  const { devices, deadlineMs } = bench;
-  const fence = await runFence({ plan, want: 'off', devices, deadlineMs });
-  await held.release();
-  return fence;
+}
+
+/** Why a plug is not proven to be off now that its fence has ended; empty if it is. */
+async function doubt(bench: Bench, { plan, outcome }: Fence, many: boolean): Promise<string> {
+  if (outcome.kind === 'running') return 'not ended';
+  if (outcome.kind !== 'off') return outcome.why;
+  if (!many) return '';
+  // Plugs come to their ends one after the other: a last look sees all of them off together.
+  const levels = plan.levels.filter(({ level }) => level === outcome.level);
+  const state = await stateOf(bench, { ...plan, levels });
+  return state === 'off' ? '' : `${state} when all plugs were read again`;
 }
 
 async function off(bench: Bench, plans: readonly PowerPlan[]): Promise<number> {
-  const fences = await Promise.all(plans.map((plan) => cut(bench, plan)));
-  let proven = plans.length > 0;
+  const { devices, deadlineMs } = bench;
+  const fences = await Promise.all(
+    plans.map((plan) => runFence({ plan, want: 'off', devices, deadlineMs })),
+  );
+  const doubts = await Promise.all(fences.map((fence) => doubt(bench, fence, plans.length > 1)));
   for (const [at, { node }] of plans.entries()) {
-    const outcome = fences[at]?.outcome;
-    if (outcome?.kind === 'off') continue;
-    proven = false;
-    const why = outcome !== undefined && 'why' in outcome ? outcome.why : 'not tried';
-    complain(`${node} is not proven to be off: ${why}`);
+    const why = doubts[at];
+    if (why !== '') complain(`${node} is not proven to be off: ${why}`);
   }
-  return proven ? 0 : FAILED;
+  return plans.length > 0 && doubts.every((why) => why === '') ? 0 : FAILED;
 }
 
 async function on({ devices, deadlineMs }: Bench, plans: readonly PowerPlan[]): Promise<number> {
@@ -124,7 +149,9 @@ async function on({ devices, deadlineMs }: Bench, plans: readonly PowerPlan[]): 
 
 async function list(bench: Bench, withState: boolean): Promise<number> {
   for (const plan of bench.plans) {
-    const state = withState ? (await stateOf(bench, plan)).toUpperCase() : undefined;
+    const state = withState
+      ? (await stateOf(bench, plan, bench.deadlineMs)).toUpperCase()
+      : undefined;
     print(state === undefined ? `${plan.node},` : `${plan.node},,${state}`);
   }
   return 0;
@@ -133,15 +160,16 @@ async function list(bench: Bench, withState: boolean): Promise<number> {
 async function act(bench: Bench, action: string, plugs: readonly PowerPlan[]): Promise<number> {
   switch (action) {
     case 'on':
-      return on(bench, plugs);
+      return alone(bench, plugs, () => on(bench, plugs));
     case 'off':
-      return off(bench, plugs);
-    case 'reboot': {
-      const cutAll = await off(bench, plugs);
-      // Off is what was asked for: a node that does not come back is told, and no failure.
-      if (cutAll === 0) await on(bench, plugs);
-      return cutAll;
-    }
+      return alone(bench, plugs, () => off(bench, plugs));
+    case 'reboot':
+      return alone(bench, plugs, async () => {
+        const cutAll = await off(bench, plugs);
+        // Off is what was asked for: a node that does not come back is told, and no failure.
+        if (cutAll === 0) await on(bench, plugs);
+        return cutAll;
+      });
     case 'status':
       return status(bench, plugs);
     case 'monitor':

@@ -12,10 +12,12 @@ import t, { type Test } from 'tap';
 import { serveSnmp } from '../agent/fake/snmp-server.ts';
 import { parameters } from '../agent/fence-nospof-api.ts';
 import { monotonicNow } from '../agent/ports/clock.ts';
+import { claim } from '../agent/ports/exclusive.ts';
 import { loadProfiles } from '../agent/profiles.ts';
 import { type Fault, flows } from '../fencing/fake.ts';
 
 const AGENT = fileURLToPath(new URL('../agent/fence-nospof.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../agent/main.js', import.meta.url));
 /** Where Pacemaker looks for agents, and its fencer. */
 const AGENTS = '/usr/sbin';
 const FENCER = '/usr/lib/pacemaker/pacemaker-fenced';
@@ -43,12 +45,13 @@ function run(program: string, argv: readonly string[], input?: string): Promise<
 
 interface Bench {
   readonly config: string;
+  readonly runDir: string;
   readonly call: (action: string, plug?: string, more?: string) => Promise<Ended>;
   readonly lives: (outlet: string) => boolean;
 }
 
 /** Two nodes of two supplies at one switch. */
-async function bench(t: Test, faults: readonly Fault[] = []): Promise<Bench> {
+async function bench(t: Test, faults: readonly Fault[] = [], slow = '1s'): Promise<Bench> {
   const { profiles } = await loadProfiles();
   const device = profiles.get('apc-rpdu')?.device;
   if (device?.kind !== 'snmp') throw new Error('no profile');
@@ -65,16 +68,18 @@ async function bench(t: Test, faults: readonly Fault[] = []): Promise<Bench> {
     return path;
   };
   const config = join(folder, 'nospof.yaml');
-  const feeds = (one: number): string =>
-    `{discharge: 1s, feeds: [{supply: psu1, switch: pdu, outlet: '${one}'}, {supply: psu2, switch: pdu, outlet: '${one + 1}'}]}`;
+  const runDir = join(folder, 'run');
+  const feeds = (one: number, discharge: string): string =>
+    `{discharge: ${discharge}, feeds: [{supply: psu1, switch: pdu, outlet: '${one}'}, {supply: psu2, switch: pdu, outlet: '${one + 1}'}]}`;
   writeFileSync(
     config,
     `node: db1
+run: ${runDir}
 switches:
   pdu: {profile: apc-rpdu, address: 127.0.0.1, port: ${server.port}, snmp: {version: '1', readFile: ${secret('public')}, writeFile: ${secret('private')}}}
 nodes:
-  db2: ${feeds(2)}
-  db3: ${feeds(4)}
+  db2: ${feeds(2, '1s')}
+  db3: ${feeds(4, slow)}
 `,
   );
   const call: Bench['call'] = (action, plug, more = '') => {
@@ -82,7 +87,12 @@ nodes:
     if (plug !== undefined) lines.push(`plug=${plug}`);
     return run(process.execPath, [AGENT], `${lines.join('\n')}\n`);
   };
-  return { config, call, lives: (outlet) => flows(server.now().bank, outlet, monotonicNow()) };
+  return {
+    config,
+    runDir,
+    call,
+    lives: (outlet) => flows(server.now().bank, outlet, monotonicNow()),
+  };
 }
 
 t.test('parameters come as lines or as flags, and old names count', async (t) => {
@@ -123,6 +133,27 @@ t.test('what fails says why and is no success', async (t) => {
   t.match(await call('off'), { status: 1, out: /needs plug=NODE/u });
   t.match(await call('dance', 'db2'), { status: 1, out: /unknown action 'dance'/u });
 });
+
+t.test(
+  'one fence at a time for each plug, and several are off together or not at all',
+  async (t) => {
+    const { config, runDir, call, lives } = await bench(t, [], '9s');
+    const held = await claim(runDir, 'fence-db3');
+    if (!held.ok) throw new Error(held.why);
+    for (const action of ['off', 'on', 'reboot']) {
+      t.match(await call(action, 'db2,db3'), { status: 1, out: /db3 is being fenced already/u });
+    }
+    t.ok(['2', '3', '4', '5'].every(lives), 'nothing was ordered');
+    await held.release();
+    const both = call('off', 'db2,db3');
+    while (['2', '3', '4', '5'].some(lives)) await pause(50);
+    // The fence of db2 has ended and db3 still runs down when somebody gives db2 its power back.
+    await pause(4_000);
+    const again = ['switch', 'on', 'pdu', '2', '--yes', '--config', config];
+    t.match(await run(process.execPath, [MAIN, ...again]), { status: 0 });
+    t.match(await both, { status: 1, out: /db2 is not proven to be off/u });
+  },
+);
 
 /** Pacemaker's fencer by itself, without a cluster. */
 async function fencer(t: Test): Promise<void> {

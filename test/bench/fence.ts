@@ -14,6 +14,7 @@ import { snmpPort } from '../../agent/ports/snmp.ts';
 import { tcpLine } from '../../agent/ports/tcp.ts';
 import { loadProfiles } from '../../agent/profiles.ts';
 import { startSnmpd } from '../fencing/snmpd.ts';
+import { benchFenceMany } from './fence-many.ts';
 import { type Figure, percentile, spread } from './report.ts';
 
 const BENCH = 'fence';
@@ -149,7 +150,8 @@ async function benchLine(quick: boolean): Promise<readonly Figure[]> {
 export async function benchFence(quick: boolean): Promise<readonly Figure[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nospof-fence-'));
   try {
-    return [...(await benchSnmp(folder, quick)), ...(await benchLine(quick))];
+    const one = [...(await benchSnmp(folder, quick)), ...(await benchLine(quick))];
+    return [...one, ...(await benchFenceMany(quick))];
   } finally {
     rmSync(folder, { recursive: true });
   }
