@@ -102,6 +102,8 @@ export function isWornOut(draft: Draft, hierarchy: Hierarchy): boolean {
 }
 
 export function moveCandidate(draft: Draft, given: Hierarchy): Hierarchy {
+  const attached = reattached(draft, given);
+  if (attached !== undefined) return attached;
   const no = unready(draft, given);
   if (no !== undefined) {
     return enter(draft, given, 'idle', no.why, { guard: no.guard, silent: false });
@@ -135,9 +137,11 @@ function reattached(draft: Draft, hierarchy: Hierarchy): Hierarchy | undefined {
     const change = { upMs: now, registeredMs: now, settled: true };
     return enter(draft, hierarchy, 'starting', 'found running here', change);
   }
-  if (disks?.is !== 'idle' || disks.seen?.holder !== 'own' || disks.seen.atMs < draft.distrustMs) {
-    return undefined;
-  }
+  if (disks?.is !== 'idle' || disks.seen?.holder !== 'own') return undefined;
+  // Seen since it became idle, since we were last late, and just now: an old look proves nothing.
+  const { atMs } = disks.seen;
+  const fromMs = Math.max(hierarchy.since, draft.distrustMs);
+  if (atMs < fromMs || draft.now - atMs > draft.before.config.times.freshMs) return undefined;
   // What was voided or not to be proven, and never was another's, is still ours once all of it has stopped.
   if (taint === 'lost' || (taint === 'unproven' && services.remains)) return undefined;
   const waiting = spec.services.filter(({ waits }) => waits);
