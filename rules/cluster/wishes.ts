@@ -167,10 +167,11 @@ function foodOf(draft: Draft, given: Hierarchy): WatchdogWish {
     due(draft, fresh + 1);
     return 'feed';
   }
-  // It runs, and whose it is has not been seen yet.
-  if (services.running.length > 0) return 'starve';
+  // It runs, or something of it may be dirty, and it is not proven to be ours: an agent that restarts over
+  // a hierarchy that was being lost must not go on feeding for it.
+  if (services.running.length > 0 || services.remains) return 'starve';
   const busy = state === 'challenging' || state === 'acquiring' || state === 'releasing';
-  return busy || services.remains ? 'feed' : 'rest';
+  return busy ? 'feed' : 'rest';
 }
 
 function watchdogWish(draft: Draft): WatchdogWish {
