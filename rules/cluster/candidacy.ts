@@ -53,11 +53,18 @@ function awaitsPreferred(draft: Draft, hierarchy: Hierarchy): boolean {
   });
 }
 
+/** Not seen, or not all of it: nothing is known of whose it is. */
+export function isUnlooked({ spec, disks }: Hierarchy): boolean {
+  if (spec.fencedBy !== 'disk') return false;
+  return disks?.is !== 'idle' || disks.seen === undefined || disks.unreadable !== undefined;
+}
+
 /** Why a candidate does not try yet. */
 function waitsFor(draft: Draft, hierarchy: Hierarchy): string | undefined {
   const { before, now } = draft;
   const { times } = before.config;
   if (until(draft, before.startedMs + times.deadMs)) return 'listening who is there';
+  if (isUnlooked(hierarchy)) return 'its disks are being looked at';
   if (until(draft, draft.accuseMs)) return 'this node was late: it accuses nobody';
   if (until(draft, hierarchy.retryMs)) return 'it leaves the last answer its time';
   const { leave, invited } = hierarchy;
@@ -95,6 +102,8 @@ export function isWornOut(draft: Draft, hierarchy: Hierarchy): boolean {
 }
 
 export function moveCandidate(draft: Draft, given: Hierarchy): Hierarchy {
+  const attached = reattached(draft, given);
+  if (attached !== undefined) return attached;
   const no = unready(draft, given);
   if (no !== undefined) {
     return enter(draft, given, 'idle', no.why, { guard: no.guard, silent: false });
@@ -128,9 +137,11 @@ function reattached(draft: Draft, hierarchy: Hierarchy): Hierarchy | undefined {
     const change = { upMs: now, registeredMs: now, settled: true };
     return enter(draft, hierarchy, 'starting', 'found running here', change);
   }
-  if (disks?.is !== 'idle' || disks.seen?.holder !== 'own' || disks.seen.atMs < draft.distrustMs) {
-    return undefined;
-  }
+  if (disks?.is !== 'idle' || disks.seen?.holder !== 'own') return undefined;
+  // Seen since it became idle, since we were last late, and just now: an old look proves nothing.
+  const { atMs } = disks.seen;
+  const fromMs = Math.max(hierarchy.since, draft.distrustMs);
+  if (atMs < fromMs || draft.now - atMs > draft.before.config.times.freshMs) return undefined;
   // What was voided or not to be proven, and never was another's, is still ours once all of it has stopped.
   if (taint === 'lost' || (taint === 'unproven' && services.remains)) return undefined;
   const waiting = spec.services.filter(({ waits }) => waits);
@@ -189,10 +200,7 @@ export function moveIdle(draft: Draft, idle: Hierarchy): Hierarchy {
       ? given
       : { ...given, why, guard: undefined, tries: 0 };
   }
-  if (
-    given.spec.fencedBy === 'disk' &&
-    (given.disks?.is !== 'idle' || given.disks.seen === undefined)
-  ) {
+  if (isUnlooked(given)) {
     return refuse(draft, given, { guard: 'unlooked', why: 'its disks were not looked at yet' });
   }
   return enter(draft, given, 'candidate', 'nobody is known to have it', { retryMs });

@@ -87,7 +87,8 @@ function servicesWish(draft: Draft, given: Hierarchy): ServicesWish {
 /** Nothing is stopped before it is known whose it is: the agent may have started anew over it. */
 function settledElsewhere(draft: Draft, { disks, services, spec }: Hierarchy): boolean {
   if (draft.frozen || services === undefined) return false;
-  return spec.fencedBy !== 'disk' || disks !== undefined;
+  if (spec.fencedBy !== 'disk') return true;
+  return disks !== undefined && (disks.is !== 'idle' || disks.seen !== undefined);
 }
 
 function sameDisks(one: DiskWish, other: DiskWish): boolean {
@@ -166,10 +167,11 @@ function foodOf(draft: Draft, given: Hierarchy): WatchdogWish {
     due(draft, fresh + 1);
     return 'feed';
   }
-  // It runs, and whose it is has not been seen yet.
-  if (services.running.length > 0) return 'starve';
+  // It runs, or something of it may be dirty, and it is not proven to be ours: an agent that restarts over
+  // a hierarchy that was being lost must not go on feeding for it.
+  if (services.running.length > 0 || services.remains) return 'starve';
   const busy = state === 'challenging' || state === 'acquiring' || state === 'releasing';
-  return busy || services.remains ? 'feed' : 'rest';
+  return busy ? 'feed' : 'rest';
 }
 
 function watchdogWish(draft: Draft): WatchdogWish {

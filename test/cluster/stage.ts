@@ -267,9 +267,13 @@ export function startAgent(stage: Stage, node: StageNode): void {
   node.dueMs = stage.now;
   for (const part of node.parts.values()) {
     part.told = '';
-    part.report = { is: 'idle', seen: undefined, unreadable: undefined };
+    part.report = NOT_READ;
     part.attempt = 0;
-    part.lookMs = stage.now;
+    part.lookMs = stage.now + COMMAND_MS;
+    const { id: hierarchy, fencedBy } = part.spec;
+    if (fencedBy === 'disk') {
+      tell(node, stage, { kind: 'disks', at: ms(stage.now), hierarchy, report: NOT_READ });
+    }
     part.provenMs = Number.NEGATIVE_INFINITY;
     tell(node, stage, {
       kind: 'utility',
@@ -387,9 +391,15 @@ function isOwn(node: StageNode, key: Key | undefined): boolean {
   return key !== undefined && key.node === node.name && key.boot === node.boot;
 }
 
+const NOT_READ: DiskReport = {
+  is: 'idle',
+  seen: undefined,
+  unreadable: 'its disk cannot be read',
+};
+
 function look(stage: Stage, node: StageNode, part: Part, disks: Disks): DiskReport {
   if (!part.reach || disks.dead) {
-    return { is: 'idle', seen: undefined, unreadable: 'its disk cannot be read' };
+    return NOT_READ;
   }
   const { holder } = disks;
   const atMs = ms(stage.now);
@@ -498,8 +508,13 @@ function release(stage: Stage, node: StageNode, part: Part, disks: Disks): void 
 
 function idle(stage: Stage, node: StageNode, part: Part, disks: Disks): void {
   disks.challengers = disks.challengers.filter((key) => !isOwn(node, key));
-  if (part.report.is === 'idle' && stage.now < part.lookMs) return;
   part.registeredMs = undefined;
+  if (part.report.is !== 'idle') {
+    // Looked at anew, and until then not known.
+    part.report = NOT_READ;
+    part.lookMs = stage.now + COMMAND_MS;
+  }
+  if (stage.now < part.lookMs) return;
   part.lookMs = stage.now + LOOK_MS;
   part.report = look(stage, node, part, disks);
 }
