@@ -10,7 +10,7 @@ import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { build, type Expression, FUNCTIONS, type Node } from './cel-eval.ts';
 import { nearest } from './near.ts';
 import type { Subject } from './rule.ts';
-import { ENUMERATIONS, TYPES, type TypeName, VARIABLES } from './views.ts';
+import { ENUMERATIONS, TYPES, type TypeName, UTILITY_VARIABLES, VARIABLES } from './views.ts';
 
 export interface CelProblem {
   readonly message: string;
@@ -26,6 +26,8 @@ export interface Compiled {
   readonly run: Expression;
   /** What it reads, each as it is written: `component.gauges.rpm`. */
   readonly paths: readonly { readonly path: string; readonly run: Expression }[];
+  /** Of a utility: the things it names, `['component', 'fan/1']`. */
+  readonly items: readonly (readonly [map: string, id: string])[];
 }
 
 export type CelResult =
@@ -44,10 +46,20 @@ const LIMITS = {
 /** Numbers meet as doubles; only `size()` still gives the library's other kind. */
 const MIXED = ['double == int', 'double + int', 'int + double', 'double - int', 'int - double'];
 
-function environmentOf(kind: Subject['kind']): Environment {
+/** What an expression is written for: a rule on a kind of thing, or the utility of a hierarchy. */
+export type ExpressionKind = Subject['kind'] | 'utility';
+
+export function variablesOf(kind: ExpressionKind): readonly string[] {
+  return kind === 'utility' ? UTILITY_VARIABLES : VARIABLES[kind];
+}
+
+function environmentOf(kind: ExpressionKind): Environment {
   const environment = new Environment({ unlistedVariablesAreDyn: false, limits: LIMITS });
   for (const [name, fields] of Object.entries(TYPES)) environment.registerType(name, { fields });
-  for (const name of VARIABLES[kind]) environment.registerVariable(name, typeOf(name));
+  for (const name of variablesOf(kind)) {
+    const type = typeOf(name);
+    environment.registerVariable(name, kind === 'utility' ? `map<string, ${type}>` : type);
+  }
   for (const signature of MIXED) environment.registerOperator(signature, () => false);
   return environment;
 }
@@ -56,9 +68,9 @@ function typeOf(variable: string): TypeName {
   return `${variable.slice(0, 1).toUpperCase()}${variable.slice(1)}` as TypeName;
 }
 
-const ENVIRONMENTS = new Map<Subject['kind'], Environment>();
+const ENVIRONMENTS = new Map<ExpressionKind, Environment>();
 
-function environment(kind: Subject['kind']): Environment {
+function environment(kind: ExpressionKind): Environment {
   const known = ENVIRONMENTS.get(kind) ?? environmentOf(kind);
   ENVIRONMENTS.set(kind, known);
   return known;
@@ -97,6 +109,32 @@ function pathOf(node: Node): string | undefined {
   return left === undefined ? undefined : `${left}.${key}`;
 }
 
+/** `component["fan/1"]`: the map and the id, where both are written out. */
+function itemOf({ op, args }: Node): readonly [map: string, id: string] | undefined {
+  if (op !== '[]') return undefined;
+  const [of, at] = args as readonly [Node, Node];
+  if (of.op !== 'id' || at.op !== 'value' || typeof at.args !== 'string') return undefined;
+  return [String(of.args), at.args];
+}
+
+/** `component.health` of `component["fan/1"].health`: what states are compared by. */
+function shapeOf(node: Node): string | undefined {
+  const path = pathOf(node);
+  if (path !== undefined || node.op !== '.') return path;
+  const [of, key] = node.args as readonly [Node, string];
+  const left = itemOf(of)?.[0] ?? shapeOf(of);
+  return left === undefined ? undefined : `${left}.${key}`;
+}
+
+/** The things a utility names. */
+function itemsOf(nodes: readonly Node[]): Compiled['items'] {
+  const items = nodes.flatMap((node) => {
+    const item = itemOf(node);
+    return item === undefined ? [] : [[item.join('\0'), item] as const];
+  });
+  return [...new Map(items).values()];
+}
+
 function pathsOf(nodes: readonly Node[], names: readonly string[]): Compiled['paths'] {
   const inner = new Set(
     nodes.flatMap((node) => (node.op === '.' ? [(node.args as readonly Node[])[0]] : [])),
@@ -116,8 +154,8 @@ function comparisons(nodes: readonly Node[]): readonly (readonly [string, Node])
     if (node.op !== '==' && node.op !== '!=' && node.op !== 'in') return [];
     const [left, right] = node.args as readonly [Node, Node];
     const words = right.op === 'list' ? (right.args as readonly Node[]) : [right];
-    const pairs = words.map((word) => [pathOf(left) ?? '', word] as const);
-    return node.op === 'in' ? pairs : [...pairs, [pathOf(right) ?? '', left]];
+    const pairs = words.map((word) => [shapeOf(left) ?? '', word] as const);
+    return node.op === 'in' ? pairs : [...pairs, [shapeOf(right) ?? '', left]];
   });
 }
 
@@ -138,19 +176,14 @@ function wrongWord(nodes: readonly Node[]): CelProblem | undefined {
 }
 
 /** What the library says, and the names it could have been. */
-function mendOf(
-  message: string,
-  kind: Subject['kind'],
-  nodes: readonly Node[],
-  at: number,
-): string {
+function mendOf(message: string, kind: ExpressionKind, nodes: readonly Node[], at: number): string {
   const variable = /^Unknown variable: (\S+)$/u.exec(message)?.[1];
-  if (variable !== undefined) return `known here: ${VARIABLES[kind].join(', ')}`;
+  if (variable !== undefined) return `known here: ${variablesOf(kind).join(', ')}`;
   const key = /^No such key: (\S+)$/u.exec(message)?.[1];
   if (key !== undefined) {
     const node = nodes.find((one) => one.op === '.' && one.end > at && one.start <= at);
     const parent =
-      node === undefined ? undefined : pathOf((node.args as readonly Node[])[0] as Node);
+      node === undefined ? undefined : shapeOf((node.args as readonly Node[])[0] as Node);
     const fields = Object.keys(fieldsOf(parent ?? ''));
     const near = nearest(key, fields);
     const list = `${parent ?? ''} has ${fields.join(', ')}`;
@@ -176,7 +209,7 @@ interface LibraryError {
 
 function problemOf(
   thrown: unknown,
-  kind: Subject['kind'],
+  kind: ExpressionKind,
   nodes: readonly Node[],
   length: number,
 ): CelProblem {
@@ -191,8 +224,26 @@ function failed(problem: CelProblem): CelResult {
   return { ok: false, problem };
 }
 
+/** Why what an expression gives is not what it must give. */
+function wrongType(
+  given: string,
+  type: 'bool' | 'any' | 'number',
+): Omit<CelProblem, 'start' | 'end'> | undefined {
+  if (type === 'bool' && given !== 'bool') {
+    return { message: `is a ${given}, not true or false`, mend: 'compare it with something' };
+  }
+  if (type === 'number' && given !== 'double' && given !== 'bool') {
+    return { message: `is a ${given}, not a number`, mend: 'write CONDITION ? 1 : 0' };
+  }
+  return undefined;
+}
+
 /** Compiles an expression over the names a subject of this kind has. `type` is what it must give. */
-export function compile(text: string, kind: Subject['kind'], type: 'bool' | 'any'): CelResult {
+export function compile(
+  text: string,
+  kind: ExpressionKind,
+  type: 'bool' | 'any' | 'number',
+): CelResult {
   const whole = { start: 0, end: text.length };
   if (text.trim() === '')
     return failed({ message: 'is empty', mend: 'write a condition', ...whole });
@@ -215,14 +266,13 @@ export function compile(text: string, kind: Subject['kind'], type: 'bool' | 'any
     const checked = parsed.check();
     if (!checked.valid) return failed(problemOf(checked.error, kind, nodes, text.length));
     const given = checked.type ?? '';
-    if (type === 'bool' && given !== 'bool') {
-      const mend = 'compare it with something';
-      return failed({ message: `is a ${given}, not true or false`, mend, ...whole });
-    }
+    const mistyped = wrongType(given, type);
+    if (mistyped !== undefined) return failed({ ...mistyped, ...whole });
     const wrong = wrongWord(nodes);
     if (wrong !== undefined) return failed(wrong);
-    const paths = pathsOf(nodes, VARIABLES[kind]);
-    return { ok: true, compiled: { text, type: given, run, paths } };
+    const paths = pathsOf(nodes, variablesOf(kind));
+    const items = kind === 'utility' ? itemsOf(nodes) : [];
+    return { ok: true, compiled: { text, type: given, run, paths, items } };
   } catch (error) {
     return failed(problemOf(error, kind, nodes, text.length));
   }

@@ -2,6 +2,7 @@
  * What an operator may decide, as checked values: this file gives the shapes and the defaults. The
  * YAML syntax, the schema check and the error texts with line and column are `agent/config`'s.
  */
+import type { HierarchyId } from './cluster/model.ts';
 import type { ComponentId } from './model.ts';
 import type { Rule } from './rule.ts';
 import type { ServiceSpec } from './service.ts';
@@ -46,6 +47,12 @@ export interface FlapConfig {
   readonly withinMs: number;
 }
 
+/** How useful a hierarchy is on this node, in CEL; 0 means never here. */
+export interface UtilityConfig {
+  readonly hierarchy: HierarchyId;
+  readonly text: string;
+}
+
 /** What `assess` goes by. Everything here can be changed by a reload without forgetting the world. */
 export interface Judgement {
   readonly groups: readonly GroupConfig[];
@@ -57,6 +64,7 @@ export interface Judgement {
   readonly ignore: readonly string[];
   readonly rules: readonly Rule[];
   readonly services: readonly ServiceSpec[];
+  readonly utilities: readonly UtilityConfig[];
 }
 
 /** A target tried by the `gateways` collector besides the default routes. */
@@ -155,4 +163,5 @@ export const NO_JUDGEMENT: Judgement = {
   ignore: [],
   rules: [],
   services: [],
+  utilities: [],
 };

@@ -7,13 +7,15 @@ import { absorb, decay } from './absorb.ts';
 import { endActions } from './act.ts';
 import { adopt } from './adopt.ts';
 import { judgeAlarms } from './alarms.ts';
-import { assess } from './assess.ts';
+import { type Assessed, assess } from './assess.ts';
 import { moveCluster } from './cluster-deeds.ts';
 import type { Judgement } from './config.ts';
-import { openDraft } from './draft.ts';
+import { type Draft, openDraft } from './draft.ts';
 import { maintain } from './maintenance.ts';
 import type { Ms, SourceId } from './model.ts';
 import { moveServices } from './services.ts';
+import { utilitiesOf } from './utility.ts';
+import { surroundingsOf } from './views.ts';
 import {
   type Input,
   NO_MEMORY,
@@ -89,10 +91,32 @@ export function emptyWorld(
     spent: [],
     late: undefined,
     cluster: undefined,
+    utilities: [],
     actionCount: 0,
     dueAt: undefined,
   };
   return step(bare, now, [{ kind: 'judgement', judgement }]);
+}
+
+/** Utilities look at components, groups and services: while these stand, so do they. */
+function judgeUtilities(
+  draft: Draft,
+  assessed: Assessed,
+  advice: World['advice'],
+): World['utilities'] {
+  const { before, judgement, services } = draft;
+  const { utilities } = judgement;
+  if (utilities.length === 0 && before.utilities.length === 0) return before.utilities;
+  const same =
+    assessed.components === before.components &&
+    assessed.groups === before.groups &&
+    services === before.services &&
+    utilities === before.judgement.utilities &&
+    advice === before.advice;
+  if (same) return before.utilities;
+  const { components, groups } = assessed;
+  const around = surroundingsOf(0, advice);
+  return utilitiesOf(utilities, { components, groups, services }, around, before.utilities);
 }
 
 /** The next world. `now` never runs backwards; a caller whose clock does is broken. */
@@ -129,6 +153,7 @@ export function step(world: World, now: Ms, inbox: readonly Input[]): World {
     spent: draft.spent,
     late: draft.late,
     cluster: draft.cluster,
+    utilities: judgeUtilities(draft, assessed, advice),
     actionCount: draft.actionCount,
     dueAt: draft.dueAt,
   };

@@ -78,6 +78,9 @@ export const VARIABLES: Readonly<Record<Subject['kind'], readonly string[]>> = {
   node: ['node'],
 };
 
+/** Utilities look at the whole node: each of these is a map by id, `component["link/eth0"].health`. */
+export const UTILITY_VARIABLES: readonly string[] = ['component', 'group', 'service'];
+
 const SIGHTS: readonly string[] = ['waiting', 'seen', 'none', 'blind', 'stale'];
 
 function knownOf(words: readonly string[]): readonly string[] {

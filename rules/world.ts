@@ -30,6 +30,7 @@ import type {
   SourceId,
 } from './model.ts';
 import type { RememberedService, ServiceId, ServiceSeen } from './service.ts';
+import type { Utility } from './utility.ts';
 
 /** Everything the core is ever told. */
 export type Input =
@@ -197,6 +198,8 @@ export interface World extends Picture {
   readonly late: { readonly at: Ms; readonly lateMs: number } | undefined;
   /** Undefined: this node is in no cluster, or has not heard of it yet. */
   readonly cluster: ClusterView | undefined;
+  /** How useful each hierarchy would be here, as configured. */
+  readonly utilities: readonly Utility[];
   /** Numbers actions; never goes back. */
   readonly actionCount: number;
   /** When a step would next decide something by time alone (a hold, a delay, a deadline). */

@@ -185,6 +185,8 @@ function build(found: FileResult, flags: ConfigFlags, around: Surroundings): Con
       ignore: raw.ignore ?? judgement.ignore,
       rules: judgement.rules,
       services: raw.services === undefined ? judgement.services : servicesOf(raw.services, metas),
+      // Written under the hierarchies of a cluster; a node alone has none.
+      utilities: judgement.utilities,
     },
     seriesMax: raw.series?.max ?? base.seriesMax,
   };

@@ -14,7 +14,7 @@ import type {
 } from './model.ts';
 import { voidAll } from './owning.ts';
 import { absorbHeartbeat, confirmOff, stretchContacts } from './peers.ts';
-import { ALWAYS, type Hierarchy, OWNING } from './state.ts';
+import { ALWAYS, type Hierarchy, NEVER, OWNING } from './state.ts';
 
 /** A wish of a person or a rule that cannot be followed by then is dropped. */
 const ASKED_MS = 60_000;
@@ -29,7 +29,9 @@ function absorbDisks(draft: Draft, place: number, report: DiskReport): void {
   // A proof is written down only of what is ours: an answer that comes late for an earlier try is not.
   const proven = report.is === 'owned' && OWNING.has(hierarchy.state);
   const provenMs = proven ? Math.max(hierarchy.provenMs, report.provenMs) : hierarchy.provenMs;
-  tell(draft, place, { disks: report, provenMs });
+  const unread = report.is === 'idle' && report.unreadable !== undefined;
+  const unreadMs = unread ? Math.min(hierarchy.unreadMs, draft.now) : NEVER;
+  tell(draft, place, { disks: report, provenMs, unreadMs });
 }
 
 function sameReport(one: ServicesReport | undefined, other: ServicesReport): boolean {

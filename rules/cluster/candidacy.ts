@@ -53,11 +53,18 @@ function awaitsPreferred(draft: Draft, hierarchy: Hierarchy): boolean {
   });
 }
 
+/** Not seen, or not all of it: nothing is known of whose it is. */
+export function isUnlooked({ spec, disks }: Hierarchy): boolean {
+  if (spec.fencedBy !== 'disk') return false;
+  return disks?.is !== 'idle' || disks.seen === undefined || disks.unreadable !== undefined;
+}
+
 /** Why a candidate does not try yet. */
 function waitsFor(draft: Draft, hierarchy: Hierarchy): string | undefined {
   const { before, now } = draft;
   const { times } = before.config;
   if (until(draft, before.startedMs + times.deadMs)) return 'listening who is there';
+  if (isUnlooked(hierarchy)) return 'its disks are being looked at';
   if (until(draft, draft.accuseMs)) return 'this node was late: it accuses nobody';
   if (until(draft, hierarchy.retryMs)) return 'it leaves the last answer its time';
   const { leave, invited } = hierarchy;
@@ -87,6 +94,11 @@ export function recentStarts(draft: Draft, hierarchy: Hierarchy): readonly numbe
   const fromMs = draft.now - hierarchy.spec.startsWithinMs;
   const { starts } = hierarchy;
   return starts.some((at) => at <= fromMs) ? starts.filter((at) => at > fromMs) : starts;
+}
+
+/** The next start would latch it everywhere (S21). */
+export function isWornOut(draft: Draft, hierarchy: Hierarchy): boolean {
+  return recentStarts(draft, hierarchy).length >= hierarchy.spec.startsMax;
 }
 
 export function moveCandidate(draft: Draft, given: Hierarchy): Hierarchy {
@@ -184,10 +196,7 @@ export function moveIdle(draft: Draft, idle: Hierarchy): Hierarchy {
       ? given
       : { ...given, why, guard: undefined, tries: 0 };
   }
-  if (
-    given.spec.fencedBy === 'disk' &&
-    (given.disks?.is !== 'idle' || given.disks.seen === undefined)
-  ) {
+  if (isUnlooked(given)) {
     return refuse(draft, given, { guard: 'unlooked', why: 'its disks were not looked at yet' });
   }
   return enter(draft, given, 'candidate', 'nobody is known to have it', { retryMs });

@@ -4,6 +4,7 @@
  * deadline, past which the stop is forced and the node, where even that fails, resets itself. The words
  * only say what is going on: the next owner has it from the disk.
  */
+import { isUnlooked, isWornOut } from './candidacy.ts';
 import { type Draft, due, note } from './draft.ts';
 import { wantsAway } from './leaving.ts';
 import type { HierarchySaid, NodeName } from './model.ts';
@@ -47,11 +48,13 @@ export function leaveOrStay(draft: Draft, given: Hierarchy): Hierarchy {
   return enter(draft, hierarchy, 'yielding', why, { leave, leaves: number, better: undefined });
 }
 
-/** Latched everywhere while we have it: it is stopped, released, and left. */
+/** Given up here, and to be started nowhere else: it is stopped, released, and left to a person (F105). */
 function overLimit(draft: Draft, given: Hierarchy): Hierarchy | undefined {
-  const { latch, services } = given;
+  const { services } = given;
   // A latch heard of while it runs well here concerns the next start, not this one.
-  if (latch === undefined || services?.latched === undefined || draft.frozen) return undefined;
+  if (services?.latched === undefined || draft.frozen) return undefined;
+  if (given.latch === undefined && !isWornOut(draft, given)) return undefined;
+  const latch = given.latch ?? `${services.latched}, and it was started as often as it may be`;
   const leave: Leave = {
     to: undefined,
     number: given.leaves,
@@ -61,7 +64,7 @@ function overLimit(draft: Draft, given: Hierarchy): Hierarchy | undefined {
     sinceMs: Number(draft.now),
     stopMs: Number(draft.now),
   };
-  return enter(draft, given, 'stopping', latch, { leave });
+  return enter(draft, given, 'stopping', latch, { leave, latch });
 }
 
 function peerNamed(draft: Draft, name: NodeName | undefined) {
@@ -90,13 +93,16 @@ function takeBack(draft: Draft, given: Hierarchy, leave: Leave, why: string): Hi
   const { to } = leave;
   const declined =
     to === undefined ? given.declined : { ...given.declined, [to]: draft.now + DECLINED_MS };
-  const state = given.state === 'stopping' ? 'starting' : 'running';
-  return enter(draft, given, state, `${why}: it stays here`, { leave: undefined, declined });
+  // What has been stopped, or had not started yet, is started from here on.
+  const whole = given.state !== 'stopping' && given.settled;
+  const upMs = given.upMs <= draft.now ? Number(draft.now) : given.upMs;
+  const change = whole ? { leave: undefined, declined } : { leave: undefined, declined, upMs };
+  return enter(draft, given, whole ? 'running' : 'starting', `${why}: it stays here`, change);
 }
 
 export function moveYielding(draft: Draft, given: Hierarchy): Hierarchy {
   const { leave } = given;
-  if (leave === undefined) return enter(draft, given, 'running', 'nobody is asked any more');
+  if (leave === undefined) return enter(draft, given, 'starting', 'nobody is asked any more');
   if (draft.frozen) return takeBack(draft, given, leave, 'this node was frozen');
   const answer = answerOf(draft, given, leave);
   switch (answer) {
@@ -222,7 +228,15 @@ export function handoverSaid(draft: Draft, given: Hierarchy): HierarchySaid['han
     return { to: leave.to, number: leave.number, phase: leave.phase };
   }
   if (invited === undefined) return undefined;
-  const may = HAVING.has(given.state) || unready(draft, given) === undefined;
+  const { disks } = given;
+  const unlooked = disks?.is === 'idle' && isUnlooked(given);
+  const untilMs = given.unreadMs + draft.before.config.times.freshMs;
+  const unread = unlooked && draft.now >= untilMs;
+  if (unlooked) due(draft, untilMs);
+  // Asked before it has looked, it answers when it has.
+  if (unlooked && !unread && invited.phase === 'asked') return undefined;
+  const free = unready(draft, given) === undefined && !isWornOut(draft, given) && !unread;
+  const may = HAVING.has(given.state) || free;
   const { self } = draft.before.config;
   return { to: self, number: invited.number, phase: may ? 'ready' : 'refused' };
 }

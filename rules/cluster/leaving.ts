@@ -3,6 +3,7 @@
  * standby or of no use to it, its services were given up here, or a peer has been better for long enough
  * (S22). With no peer of use it stays: the last node standing serves.
  */
+import { isWornOut } from './candidacy.ts';
 import { type Draft, due, note } from './draft.ts';
 import type { NodeName } from './model.ts';
 import type { Asked, Hierarchy } from './state.ts';
@@ -75,10 +76,14 @@ function better(
   return { away: { to: node, why }, better: kept };
 }
 
+const NO: Readonly<Record<string, string>> = {
+  'last-survivor': 'no other node is there',
+  storm: 'it was started as often as it may be, and stays where it runs',
+};
+
 /** What is asked is dropped when it cannot be had, and that is told once. */
 function refused(draft: Draft, given: Hierarchy, asked: Asked, guard: string): Hierarchy {
-  const why = guard === 'last-survivor' ? 'no other node is there' : 'no other node could serve it';
-  note(draft, given, `${asked.why}: ${why}`, guard);
+  note(draft, given, `${asked.why}: ${NO[guard] ?? 'no other node could serve it'}`, guard);
   return { ...given, asked: undefined };
 }
 
@@ -88,6 +93,14 @@ export function wantsAway(
   given: Hierarchy,
 ): { readonly hierarchy: Hierarchy; readonly away: Away | undefined } {
   if (draft.frozen) return { hierarchy: given, away: undefined };
+  if (isWornOut(draft, given)) {
+    // Elsewhere its next start would be the end of it; here it may still run.
+    const kept = given.asked === undefined ? given : refused(draft, given, given.asked, 'storm');
+    return { hierarchy: kept, away: undefined };
+  }
+  if (given.asked !== undefined && given.asked.untilMs <= draft.now) {
+    return { hierarchy: { ...given, asked: undefined }, away: undefined };
+  }
   if (given.asked !== undefined) {
     const away = askedAway(draft, given, given.asked);
     if ('to' in away) return { hierarchy: { ...given, asked: undefined }, away };

@@ -101,6 +101,8 @@ export interface Hierarchy {
   readonly guard: string | undefined;
 
   readonly disks: DiskReport | undefined;
+  /** Since when its disks were not all read; they may only just be looked at. */
+  readonly unreadMs: number;
   readonly services: ServicesReport | undefined;
   readonly utility: number | undefined;
   readonly failedLegs: readonly string[];
@@ -246,6 +248,7 @@ function hierarchyOf(
     why: 'the agent has started',
     guard: undefined,
     disks: undefined,
+    unreadMs: NEVER,
     services: undefined,
     utility: undefined,
     attempt: 0,

@@ -87,7 +87,8 @@ function servicesWish(draft: Draft, given: Hierarchy): ServicesWish {
 /** Nothing is stopped before it is known whose it is: the agent may have started anew over it. */
 function settledElsewhere(draft: Draft, { disks, services, spec }: Hierarchy): boolean {
   if (draft.frozen || services === undefined) return false;
-  return spec.fencedBy !== 'disk' || disks !== undefined;
+  if (spec.fencedBy !== 'disk') return true;
+  return disks !== undefined && (disks.is !== 'idle' || disks.seen !== undefined);
 }
 
 function sameDisks(one: DiskWish, other: DiskWish): boolean {

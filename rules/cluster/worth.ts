@@ -60,7 +60,10 @@ export function unfit(draft: Draft, hierarchy: Hierarchy): No | undefined {
     return { guard: 'no-watchdog', why: `the watchdog waits ${timeoutMs} ms, which is too long` };
   }
   if (disks?.is === 'idle' && disks.unreadable !== undefined) {
-    return { guard: 'unreadable', why: disks.unreadable };
+    // A look takes its time, and the first one after a try has only begun.
+    const atMs = hierarchy.unreadMs + before.config.times.verifyMs;
+    if (now >= atMs) return { guard: 'unreadable', why: disks.unreadable };
+    due(draft, atMs);
   }
   if (disks?.is === 'idle' && disks.seen?.holder === 'stranger') {
     return { guard: 'stranger', why: 'its disk is held by a stranger to this cluster' };

@@ -41,7 +41,8 @@ interface Key {
 export interface Disks {
   holder: Key | undefined;
   stranger: boolean;
-  challenger: (Key & { readonly sinceMs: number }) | undefined;
+  /** Registered, and not the holder: of the dead as well. */
+  challengers: readonly Key[];
   /** Nobody can read it. */
   dead: boolean;
 }
@@ -205,7 +206,7 @@ export function openStage(options: StageOptions): Stage {
     disks: new Map(
       specs.map(({ id }): [HierarchyId, Disks] => [
         id,
-        { holder: undefined, stranger: false, challenger: undefined, dead: false },
+        { holder: undefined, stranger: false, challengers: [], dead: false },
       ]),
     ),
     networks: Array.from({ length: options.networks }, (_, at) => `net${at + 1}`),
@@ -266,9 +267,13 @@ export function startAgent(stage: Stage, node: StageNode): void {
   node.dueMs = stage.now;
   for (const part of node.parts.values()) {
     part.told = '';
-    part.report = { is: 'idle', seen: undefined, unreadable: undefined };
+    part.report = NOT_READ;
     part.attempt = 0;
-    part.lookMs = stage.now;
+    part.lookMs = stage.now + COMMAND_MS;
+    const { id: hierarchy, fencedBy } = part.spec;
+    if (fencedBy === 'disk') {
+      tell(node, stage, { kind: 'disks', at: ms(stage.now), hierarchy, report: NOT_READ });
+    }
     part.provenMs = Number.NEGATIVE_INFINITY;
     tell(node, stage, {
       kind: 'utility',
@@ -386,9 +391,15 @@ function isOwn(node: StageNode, key: Key | undefined): boolean {
   return key !== undefined && key.node === node.name && key.boot === node.boot;
 }
 
+const NOT_READ: DiskReport = {
+  is: 'idle',
+  seen: undefined,
+  unreadable: 'its disk cannot be read',
+};
+
 function look(stage: Stage, node: StageNode, part: Part, disks: Disks): DiskReport {
   if (!part.reach || disks.dead) {
-    return { is: 'idle', seen: undefined, unreadable: 'its disk cannot be read' };
+    return NOT_READ;
   }
   const { holder } = disks;
   const atMs = ms(stage.now);
@@ -409,8 +420,7 @@ function look(stage: Stage, node: StageNode, part: Part, disks: Disks): DiskRepo
 function take(stage: Stage, node: StageNode, part: Part, disks: Disks, silent: boolean): void {
   const { attempt } = part;
   const readable = part.reach && !disks.dead;
-  const mine = disks.challenger;
-  const registered = mine?.node === node.name && mine.boot === node.boot;
+  const registered = disks.challengers.some((key) => isOwn(node, key));
   if (part.registeredMs === undefined) {
     if (stage.now < part.takeMs + COMMAND_MS) return;
     if (!readable || disks.stranger) {
@@ -418,8 +428,7 @@ function take(stage: Stage, node: StageNode, part: Part, disks: Disks, silent: b
       part.report = { is: 'refused', attempt, why };
       return;
     }
-    if (mine !== undefined && !registered) return;
-    disks.challenger = { node: node.name, boot: node.boot, sinceMs: stage.now };
+    disks.challengers = [...disks.challengers, { node: node.name, boot: node.boot }];
     part.registeredMs = stage.now;
     part.from = disks.holder?.node;
     part.report = { is: 'taking', attempt, registeredMs: ms(stage.now) };
@@ -433,7 +442,7 @@ function take(stage: Stage, node: StageNode, part: Part, disks: Disks, silent: b
   if (stage.now < part.registeredMs + waitMs + COMMAND_MS || !readable) return;
   part.from = disks.holder?.node === node.name ? undefined : disks.holder?.node;
   disks.holder = { node: node.name, boot: node.boot };
-  disks.challenger = undefined;
+  disks.challengers = [];
   part.provenMs = stage.now;
   part.report = owned(stage, part, undefined);
 }
@@ -473,9 +482,10 @@ function keep(stage: Stage, node: StageNode, part: Part, disks: Disks): void {
     part.report = { is: 'lost', why: disks.stranger ? 'held by a stranger' : 'held by another' };
     return;
   }
-  if (disks.challenger !== undefined) {
-    const { node: by } = disks.challenger;
-    disks.challenger = undefined;
+  const [challenger] = disks.challengers;
+  if (challenger !== undefined) {
+    const { node: by } = challenger;
+    disks.challengers = [];
     say(stage, node, `removes the key of ${by} from ${part.spec.name}`);
     part.report = owned(stage, part, `challenged by ${by}`);
     return;
@@ -497,10 +507,14 @@ function release(stage: Stage, node: StageNode, part: Part, disks: Disks): void 
 }
 
 function idle(stage: Stage, node: StageNode, part: Part, disks: Disks): void {
-  const mine = disks.challenger;
-  if (mine?.node === node.name) disks.challenger = undefined;
-  if (part.report.is === 'idle' && stage.now < part.lookMs) return;
+  disks.challengers = disks.challengers.filter((key) => !isOwn(node, key));
   part.registeredMs = undefined;
+  if (part.report.is !== 'idle') {
+    // Looked at anew, and until then not known.
+    part.report = NOT_READ;
+    part.lookMs = stage.now + COMMAND_MS;
+  }
+  if (stage.now < part.lookMs) return;
   part.lookMs = stage.now + LOOK_MS;
   part.report = look(stage, node, part, disks);
 }

@@ -68,6 +68,7 @@ function cutNetwork(stage: Stage, network: string): void {
 
 function hang(stage: Stage, name: string): void {
   const node = nodeNamed(stage, name);
+  if (node.power !== 'up' || node.hungMs !== undefined) return;
   node.hungMs = stage.now;
   say(stage, node, 'hangs');
 }
@@ -96,6 +97,7 @@ function setUtility(stage: Stage, name: string, on: string, text: string): void 
 
 function crashAgent(stage: Stage, name: string, downMs: number): void {
   const node = nodeNamed(stage, name);
+  if (node.power !== 'up') return;
   say(stage, node, 'its agent crashes');
   node.agent = 'gone';
   node.core = undefined;
@@ -127,6 +129,7 @@ const ACTS: readonly (readonly [RegExp, Act])[] = [
     /^(\w+) gets power$/,
     (s, [n = '']) => {
       const node = nodeNamed(s, n);
+      if (node.power !== 'off') return;
       node.power = 'booting';
       node.upMs = s.now + 30_000;
     },
@@ -156,7 +159,7 @@ const ACTS: readonly (readonly [RegExp, Act])[] = [
   [
     /^the agent of (\w+) hangs$/,
     (s, [n = '']) => {
-      nodeNamed(s, n).agent = 'hung';
+      if (nodeNamed(s, n).agent === 'up') nodeNamed(s, n).agent = 'hung';
     },
   ],
   [/^the agent of (\w+) crashes$/, (s, [n = '']) => crashAgent(s, n, AGENT_MS)],
