@@ -23,6 +23,8 @@ export interface Taken {
   readonly provenMs: number;
   readonly registeredMs?: number | undefined;
   readonly from: NodeName | undefined;
+  /** Why the look that led here was no proof: another key stood there. */
+  readonly unproven?: string | undefined;
 }
 
 type Keeping = Mode & { is: 'keeping' };
@@ -34,13 +36,13 @@ function defender(arbiter: Arbiter, provenMs: number): DefendMemory {
 
 export function keepMode(
   arbiter: Arbiter,
-  { provenMs, registeredMs, from }: Taken,
+  { provenMs, registeredMs, from, unproven }: Taken,
   nowMs: number,
 ): Keeping {
   const { options, disks, mode } = arbiter;
   const old = machinesOf(mode, disks);
   const keepers = disks.map(({ wwid, paths }): Keeper => {
-    const memory = defender(arbiter, provenMs);
+    const memory = { ...defender(arbiter, provenMs), unproven };
     const before = old.get(wwid);
     const machine =
       before === undefined

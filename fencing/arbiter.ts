@@ -126,7 +126,11 @@ function onKeep(arbiter: Arbiter, nowMs: number): Mode {
   const { mode, options } = arbiter;
   if (mode.is !== 'idle' || !isOwned(mode, options.self.key)) return mode;
   const proven = mode.looks.map(({ memory }) => memory.table?.atMs ?? Number.NEGATIVE_INFINITY);
-  return keepMode(arbiter, { provenMs: Math.min(...proven), from: undefined }, nowMs);
+  const challenged = mode.looks.some(({ memory: { table } }) => {
+    return table !== undefined && standingOf(table, options.self.key).is === 'challenged';
+  });
+  const unproven = challenged ? 'another key stood there when it was found' : undefined;
+  return keepMode(arbiter, { provenMs: Math.min(...proven), from: undefined, unproven }, nowMs);
 }
 
 function onRelease(arbiter: Arbiter, nowMs: number): Mode {

@@ -86,6 +86,7 @@ if (verb === 'test') {
 const OWN = {
   bench: ['dist/test/bench/main.js'],
   lab: ['dist/test/lab/main.js', 'prompt'],
+  sim: ['dist/test/sim/main.js'],
   'test:lab': ['dist/test/lab/main.js', 'test'],
 };
 const [script, ...words] = OWN[verb] ?? ['dist/agent/main.js', verb];

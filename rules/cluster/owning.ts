@@ -78,6 +78,8 @@ export function isFresh(draft: Draft, given: Hierarchy): boolean {
   const { freshMs } = draft.before.config.times;
   if (given.spec.fencedBy !== 'disk') return draft.now > draft.distrustMs;
   if (given.disks?.is !== 'owned' || given.provenMs <= draft.distrustMs) return false;
+  // While another key stands it is not ours alone, however young the last proof.
+  if (given.disks.challenged !== undefined) return false;
   const untilMs = given.provenMs + freshMs;
   due(draft, untilMs + 1);
   return draft.now <= untilMs;

@@ -85,10 +85,13 @@ function servicesWish(draft: Draft, given: Hierarchy): ServicesWish {
 }
 
 /** Nothing is stopped before it is known whose it is: the agent may have started anew over it. */
-function settledElsewhere(draft: Draft, { disks, services, spec }: Hierarchy): boolean {
+function settledElsewhere(draft: Draft, { disks, services, spec, taint }: Hierarchy): boolean {
   if (draft.frozen || services === undefined) return false;
   if (spec.fencedBy !== 'disk') return true;
-  return disks !== undefined && (disks.is !== 'idle' || disks.seen !== undefined);
+  if (disks === undefined) return false;
+  if (disks.is !== 'idle') return true;
+  // Not looked at yet, or ours and about to be taken up.
+  return disks.seen !== undefined && (disks.seen.holder !== 'own' || taint !== undefined);
 }
 
 function sameDisks(one: DiskWish, other: DiskWish): boolean {

@@ -168,15 +168,21 @@ function step(world: World, node: SimNode, agent: SimAgent): void {
   schedule(world, node, agent, (worldUs(node, atMs) - world.us) / node.slow, atMs);
 }
 
-function dispatch(world: World, node: SimNode, agent: SimAgent, out: Out): void {
-  for (const { hierarchy, from, to, refusedBy, why, taint } of out.decisions) {
+function decided(world: World, node: SimNode, { decisions }: Out): void {
+  for (const { hierarchy, from, to, refusedBy, why, taint } of decisions) {
     if (taint !== undefined) node.tainted.add(taint);
+    // Taken up again: what is proven anew is tainted no more.
+    if (to === 'starting' && hierarchy !== undefined) node.tainted.delete(hierarchy);
     const change = to === undefined ? '' : `${from} -> ${to}: `;
     const no = refusedBy === undefined ? '' : ` [refused by ${refusedBy}]`;
     world.say(node.name, `${hierarchy ?? ''} ${change}${why}${no}`);
     if (to !== undefined) world.trace.count(`transition ${from} -> ${to}`);
     if (refusedBy !== undefined) world.trace.count(`guard ${refusedBy}`);
   }
+}
+
+function dispatch(world: World, node: SimNode, agent: SimAgent, out: Out): void {
+  decided(world, node, out);
   if (out.reset !== undefined) {
     world.trace.count('self-fences');
     resetNode(world, node, out.reset);

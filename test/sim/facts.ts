@@ -50,6 +50,8 @@ export interface Facts {
   /** Dark times of each node: from, to. */
   readonly dark: [number, number][][];
   readonly proven: Map<string, number>;
+  /** Challenges of a living holder, by node and disk. */
+  readonly joins: Map<string, number[]>;
 }
 
 export function factsOf(world: World): Facts {
@@ -78,6 +80,7 @@ export function factsOf(world: World): Facts {
     starts: setup.hierarchies.map(() => []),
     dark: setup.nodes.map(() => []),
     proven: new Map(),
+    joins: new Map(),
   };
 }
 

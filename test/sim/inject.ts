@@ -154,6 +154,7 @@ function utility(target: Target): void {
   if (hierarchy === undefined) return;
   const value = [0, undefined, 50, 150][Math.floor(fault.how * 4)];
   hierarchy.utility = value;
+  hierarchy.utilityUs = world.us;
   world.say(node.name, `utility of ${hierarchy.spec.name} is ${value}`);
   tellUtility(world, node, hierarchy);
   world.after(fault.lastsUs, () => {

@@ -3,6 +3,7 @@ import { type Facts, wasExclusive } from './facts.ts';
 import type { SimHierarchy, SimNode, SimService } from './parts.ts';
 import { isOpen, isRunning } from './services.ts';
 
+const LEAVING = new Set(['stopping', 'losing', 'yielding', 'releasing']);
 /** Clock drift, and the way from a proof to the step that acts on it. */
 const SLACK_US = 300_000;
 
@@ -29,7 +30,31 @@ export function checkStarting(
   if (node.agent?.program.cluster.frozen === true) {
     world.fail('S23', `${node.name} starts ${service.id} and is frozen`);
   }
+  if (service.place === 0) checkWilling(facts, node, hierarchy);
   if (service.place === 0) countStart(facts, hierarchy);
+}
+
+/** S22: nothing comes to where it may not be; what runs there already may stay. */
+function checkWilling(facts: Facts, node: SimNode, hierarchy: SimHierarchy): void {
+  const { world } = facts;
+  const core = node.agent?.program.cluster;
+  const told = core?.hierarchies[hierarchy.place];
+  if (told?.state !== 'starting' || hierarchy.services.some(({ state }) => state === 'running'))
+    return;
+  if (hierarchy.utility === 0 && hierarchy.utilityUs < world.us - 10_000_000) {
+    world.fail('S22', `${node.name} takes ${hierarchy.spec.name} with utility 0`);
+  }
+}
+
+/** L10: an agent that starts anew over what is ours and well stops nothing of it. */
+export function checkStopping(facts: Facts, node: SimNode, hierarchy: SimHierarchy): void {
+  const state = node.agent?.program.cluster.hierarchies[hierarchy.place]?.state;
+  if (state === undefined || LEAVING.has(state)) return;
+  const own = facts.disks.filter((one) => one.hierarchy === hierarchy.place);
+  if (own.length > 0 && own.every(({ exclusive }) => exclusive === node.place)) {
+    const { name } = hierarchy.spec;
+    facts.world.fail('L10', `${node.name} stops ${name}, which is ${state} and its own`);
+  }
 }
 
 /** S21: what does not run anywhere is not started for ever. */

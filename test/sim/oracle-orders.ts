@@ -1,5 +1,5 @@
 /** What the oracle holds against PR OUTs (S7, S15, S16, S23, S25), sent and carried out. */
-import { type Key, NO_KEY, relationOf } from '../../fencing/reservation/key.ts';
+import { type Key, NO_KEY } from '../../fencing/reservation/key.ts';
 import type { Ask } from '../../fencing/reservation/look.ts';
 import { isWrite, type WriteRequest } from '../../fencing/reservation/request.ts';
 import type { SimDisk } from './disk.ts';
@@ -7,6 +7,23 @@ import { type Facts, holderOf } from './facts.ts';
 import type { SimNode } from './parts.ts';
 import { isOpen, isRunning } from './services.ts';
 import { keyOfNode } from './setup.ts';
+
+/** Keys of this cluster begin so; it is written out because what tells strangers is under test. */
+const OURS = '00c1';
+/** A node that asks the same living owner more often than this within a minute storms. */
+const JOINS_MAX = 15;
+
+/** L12: who was answered leaves the owner alone for a while. */
+function countJoin(facts: Facts, node: SimNode, disk: SimDisk): void {
+  const { world } = facts;
+  const id = `${node.place}/${node.agentGen}/${disk.place}`;
+  const recent = (facts.joins.get(id) ?? []).filter((us) => world.us - us < 60_000_000);
+  recent.push(world.us);
+  facts.joins.set(id, recent);
+  if (recent.length > JOINS_MAX) {
+    world.fail('L12', `${node.name} has asked for ${disk.name} ${recent.length} times in a minute`);
+  }
+}
 
 export function checkSent(
   facts: Facts,
@@ -20,7 +37,7 @@ export function checkSent(
   const own = keyOfNode(node.place, node.boot);
   if (underWay > 1) world.fail('S25', `${node.name} has two PR OUTs under way on ${disk.name}`);
   if (request.ask === 'clear') world.fail('S15', `${node.name} sends CLEAR`);
-  if ('victim' in request && relationOf(request.victim, own) === 'stranger') {
+  if ('victim' in request && !request.victim.startsWith(OURS)) {
     world.fail('S15', `${node.name} preempts the stranger ${request.victim}`);
   }
   if (request.ask === 'preempt' && request.victim !== own) {
@@ -28,6 +45,8 @@ export function checkSent(
   }
   const one = facts.disks[disk.place];
   const joins = request.ask === 'register-ignore' && one?.registeredUs[node.place] === undefined;
+  if (joins && one !== undefined && one.holder >= 0 && one.holder !== node.place)
+    countJoin(facts, node, disk);
   if (joins && one?.lastHolder !== node.place && node.agent?.program.cluster.frozen === true) {
     world.fail('S23', `${node.name} challenges and is frozen`);
   }

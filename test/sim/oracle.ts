@@ -6,7 +6,7 @@
 import { type Key, partsOf } from '../../fencing/reservation/key.ts';
 import type { SimDisk } from './disk.ts';
 import { type DiskFacts, type Facts, factsOf, holderOf, registeredNodes } from './facts.ts';
-import { checkFed, checkStarting } from './oracle-acts.ts';
+import { checkFed, checkStarting, checkStopping } from './oracle-acts.ts';
 import { checkEffect, checkSent } from './oracle-orders.ts';
 import { checkStepped, checkSwitched, powerChanged } from './oracle-power.ts';
 import type { SimHierarchy, SimNode } from './parts.ts';
@@ -237,7 +237,7 @@ export function oracleOf(world: World): Watch {
     wiped: (disk, holder) => wiped(facts, disk, holder),
     written: (disk, _hierarchy, token, node) => written(facts, disk, token, node),
     starting: (node, hierarchy, service) => checkStarting(facts, node, hierarchy, service),
-    stopping: () => undefined,
+    stopping: (node, hierarchy) => checkStopping(facts, node, hierarchy),
     changed: (node, hierarchy) => changed(facts, node, hierarchy),
     life: (node) => lifeChanged(facts, node),
     fed: (node) => checkFed(facts, node),

@@ -53,6 +53,8 @@ export interface SimHierarchy {
   failed: string | undefined;
   latched: string | undefined;
   utility: number | undefined;
+  /** Since when it is so. */
+  utilityUs: number;
   /** What was last told, to tell only changes. */
   told: string;
   writing: boolean;

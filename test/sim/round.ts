@@ -8,6 +8,9 @@ import { drawPlan, type Fault, kindsOf, NETWORK_KINDS } from './plan.ts';
 import { type Setup, type Size, setupOf } from './setup.ts';
 import { World } from './world.ts';
 
+/** How long everything goes wrong in a round; with the healing it is close to an hour. */
+export const SAFETY_US: number = 45 * 60 * 1_000_000;
+
 export interface RoundOptions {
   readonly seed: string;
   /** How long everything goes wrong. */

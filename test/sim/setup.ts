@@ -177,10 +177,11 @@ export interface Life {
   readonly pathsOf: (wwid: string) => ArbiterDisk['paths'];
 }
 
-function clusterConfig(setup: Setup, { node, boot, hashes }: Life): ClusterConfig {
+function clusterConfig(setup: Setup, { node, boot, bootedAt, hashes }: Life): ClusterConfig {
   return {
     self: node,
     boot,
+    bootedMs: bootedAt,
     nodes: setup.nodes,
     networks: setup.networks,
     hierarchies: setup.hierarchies,

@@ -112,6 +112,7 @@ export class World {
         failed: undefined,
         latched: undefined,
         utility: 100,
+        utilityUs: 0,
         told: '',
         writing: false,
       }),
