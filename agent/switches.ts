@@ -4,6 +4,7 @@
  */
 import { addressOf } from '../fencing/outlet.ts';
 import type { LineProfile, Profile, ProgramProfile, SnmpProfile } from '../fencing/profile.ts';
+import { wordsAsked } from '../fencing/program.ts';
 import type { NodeConfig, SwitchConfig } from '../rules/config.ts';
 import { nearest } from '../rules/near.ts';
 import { programSwitch } from './effects/program-switch.ts';
@@ -193,6 +194,8 @@ async function openProgram(
     words.password = await secret(passwordFile, 'a password');
     words.passwordFile = passwordFile;
   }
+  const missing = wordsAsked(device).find((word) => words[word] === undefined);
+  if (missing !== undefined) throw new Refusal(`needs ${missing}`, `add ${missing}: ...`);
   const run = { name, path: program.path };
   return programSwitch(config.name, profile, run, { words, lines }, options.trace);
 }

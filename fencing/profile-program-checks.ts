@@ -39,4 +39,7 @@ export function reviewProgram(say: Say, device: ProgramProfile): void {
     );
   }
   reviewValues(say, ['program', 'values'], device.values);
+  if (device.confirms !== undefined) {
+    reviewValues(say, ['program', 'confirms'], device.confirms);
+  }
 }

@@ -252,6 +252,8 @@ export interface ProgramProfile {
   /** What tells the state: a whole line of its output (with status 0), or its exit status. */
   readonly told: 'line' | 'status';
   readonly values: Values;
+  /** Lines of the output that must agree with the exit status: a program may end so for other reasons. */
+  readonly confirms?: Values;
 }
 
 export interface Profile {

@@ -5,8 +5,15 @@
  */
 import { type Ms, ms } from '../rules/model.ts';
 import { addressOf } from './outlet.ts';
-import { type Profile, type ProgramCall, type ProgramProfile, valueWord } from './profile.ts';
+import {
+  type Profile,
+  type ProgramCall,
+  type ProgramProfile,
+  type Values,
+  valueWord,
+} from './profile.ts';
 import type { OutletReply, OutletState, SwitchReply, SwitchRequest } from './reply.ts';
+import { wordsOf } from './template.ts';
 
 /** How a run ended. `status` is undefined when it did not end by itself. */
 export interface Ended {
@@ -79,6 +86,13 @@ function filledAll(
   return texts.flatMap((text) => filled(text, words) ?? []);
 }
 
+/** Words that the arguments of some call ask for; a word that is missing would shift the others. */
+export function wordsAsked({ every, read, off, on, defaults }: ProgramProfile): readonly string[] {
+  const texts = [every, read, off, on].flatMap((call) => call?.argv ?? []);
+  const asked = texts.flatMap((text) => wordsOf(text));
+  return [...new Set(asked)].filter((word) => word !== 'outlet' && defaults?.[word] === undefined);
+}
+
 export function startProgram(
   profile: Profile,
   device: ProgramProfile,
@@ -137,24 +151,44 @@ function quoted(text: string): string {
   return JSON.stringify(first.trim().slice(0, QUOTED_CHARS));
 }
 
-/** What one look tells. Two lines that say different things tell nothing. */
-function stateOf(
-  { told, values }: ProgramProfile,
-  { status, text, why }: Ended,
-): { readonly state: OutletState; readonly why: string } {
-  if (status === undefined) return { state: 'unknown', why };
-  if (told === 'status') {
-    const word = valueWord(values, String(status));
-    if (word === 'on' || word === 'off') return { state: word, why: `exit status ${status}` };
-    return { state: 'unknown', why: why === '' ? `exit status ${status}` : why };
-  }
-  if (status !== 0) return { state: 'unknown', why: why === '' ? `exit status ${status}` : why };
+interface Told {
+  readonly state: OutletState;
+  readonly why: string;
+}
+
+/** What the lines of an output say. Two lines that say different things tell nothing. */
+function linesTell(values: Values, text: string): Told {
   const words = new Set(text.split('\n').flatMap((line) => valueWord(values, line.trim()) ?? []));
   const [word] = words;
   if (words.size === 1 && (word === 'on' || word === 'off')) {
     return { state: word, why: quoted(text) };
   }
   return { state: 'unknown', why: `said ${quoted(text)}` };
+}
+
+/** An exit status that may have other reasons (2 is also a wrong argument) counts with its line alone. */
+function statusTells({ values, confirms }: ProgramProfile, status: number, text: string): Told {
+  const word = valueWord(values, String(status));
+  if (word !== 'on' && word !== 'off') return { state: 'unknown', why: `exit status ${status}` };
+  if (confirms === undefined) return { state: word, why: `exit status ${status}` };
+  const { state, why } = linesTell(confirms, text);
+  if (state === word) return { state, why: `exit status ${status}, ${why}` };
+  return {
+    state: 'unknown',
+    why: `exit status ${status}, but it ${state === 'unknown' ? why : `said ${state}`}`,
+  };
+}
+
+/** What one look tells. */
+function stateOf(device: ProgramProfile, { status, text, why }: Ended): Told {
+  if (status === undefined) return { state: 'unknown', why };
+  const told =
+    device.told === 'status'
+      ? statusTells(device, status, text)
+      : status === 0
+        ? linesTell(device.values, text)
+        : { state: 'unknown' as const, why: `exit status ${status}` };
+  return told.state === 'unknown' && why !== '' ? { ...told, why: `${told.why}: ${why}` } : told;
 }
 
 function done(exchange: ProgramExchange): ProgramTurn {

@@ -125,6 +125,30 @@ t.test('an order whose program fails is judged by the look after it', async (t) 
   t.match(reply, { ordered: true, outlets: [{ state: 'off' }] });
 });
 
+t.test('an exit status counts only with the line that agrees', async (t) => {
+  const by = async (text: string, status: number): Promise<string | undefined> => {
+    const folder = folderOf(t);
+    chmodSync(folder, 0o755);
+    const script = `#!/usr/bin/env node\nconsole.log(${JSON.stringify(text)}); process.exitCode = ${status};\n`;
+    file(folder, 'fence_made', script, 0o755);
+    const config: SwitchConfig = {
+      ...NONE,
+      name: 'm',
+      profile: 'fence-agent',
+      agent: 'fence_made',
+    };
+    const device = await opened(config, profiles, [folder]);
+    const reply = await device.perform({ want: 'read', outlets: [{ id: 'x' }] });
+    return reply.outlets[0]?.state;
+  };
+  t.equal(await by('Status: OFF', 2), 'off');
+  t.equal(await by('Status: ON', 0), 'on');
+  t.equal(await by('usage: fence_made [-h]', 2), 'unknown', 'a wrong argument ends with 2 as well');
+  t.equal(await by('Status: ON', 2), 'unknown');
+  t.equal(await by('Status: OFF', 0), 'unknown');
+  t.equal(await by('', 0), 'unknown');
+});
+
 t.test('what may not be in such a profile', async (t) => {
   const wrong = async (from: string, to: string): Promise<string> => {
     const text = MADE.replace(from, to);
@@ -150,6 +174,7 @@ t.test('a switch that cannot be made says what is missing', async (t) => {
     return made.ok ? '' : `${made.problem.message} (${made.problem.mend})`;
   };
   t.match(await problem({}), /needs an address/u);
+  t.match(await problem({ address: '127.0.0.1' }), /needs user \(add user: /u);
   t.match(await problem({ profile: 'fence-agent' }), /add agent: fence_NAME/u);
   t.match(
     await problem({ profile: 'fence-agent', agent: 'fence_of_nobody' }),
