@@ -137,7 +137,7 @@ export function setupOf(seed: string, size: Partial<Size> = {}): Setup {
     disks,
     ...timesOf(size.pace ?? pace, hierarchies),
     fenceable: random.chance(0.7) ? nodes : [],
-    aptpl: random.chance(0.8),
+    aptpl: random.chance(0.6),
   };
 }
 
