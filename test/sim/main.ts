@@ -25,6 +25,8 @@ const { values } = parseArgs({
     'until-red': { type: 'string' },
     mutants: { type: 'string' },
     part: { type: 'string', default: '0/1' },
+    /** Place in the list of bugs to begin at. */
+    from: { type: 'string', default: '0' },
     ci: { type: 'boolean', default: false },
     /** Every round twice: the hashes must be equal. */
     twice: { type: 'boolean', default: false },
@@ -93,6 +95,8 @@ if (values['until-red'] !== undefined) untilRed(Number(values['until-red']));
 else if (values.ci) process.exitCode = (await ci()) > 0 ? 1 : 0;
 else if (values.mutants !== undefined) {
   const [part = 0, of = 1] = values.part.split('/').map(Number);
-  const missed = huntAll(Number(values.mutants), values.seed, (at) => at % of === part);
+  const missed = huntAll(Number(values.mutants), values.seed, (at) => {
+    return at >= Number(values.from) && at % of === part;
+  });
   process.exitCode = missed > 0 ? 1 : 0;
 } else process.exitCode = rounds(startSum()) > 0 ? 1 : 0;

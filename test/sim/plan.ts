@@ -77,16 +77,16 @@ const HABITS: Partial<Readonly<Record<FaultKind, Habit>>> = {
   path: { every: [60, 600], lasts: [0.5, 60] },
   storage: { every: [150, 1_500], lasts: [0.5, 30] },
   'array-down': { every: [600, 3_000], lasts: [0.5, 20] },
-  'array-wiped': { every: [600, 3_000], lasts: [0.2, 5] },
+  'array-wiped': { every: [200, 1_500], lasts: [0.2, 5] },
   clog: { every: [200, 1_000], lasts: [0.5, 8] },
   'service-crash': { every: [60, 600], lasts: [1, 1] },
   toxic: { every: [600, 3_000], lasts: [10, 300] },
   dstate: { every: [600, 3_000], lasts: [5, 100] },
   move: { every: [120, 900], lasts: [1, 1] },
   'rule-handover': { every: [300, 2_000], lasts: [1, 1] },
-  shoot: { every: [900, 4_000], lasts: [1, 1] },
-  freeze: { every: [900, 4_000], lasts: [5, 120] },
-  stranger: { every: [900, 4_000], lasts: [5, 60] },
+  shoot: { every: [300, 2_000], lasts: [1, 1] },
+  freeze: { every: [300, 2_000], lasts: [5, 120] },
+  stranger: { every: [300, 1_500], lasts: [5, 60] },
   drift: { every: [900, 4_000], lasts: [5, 120] },
 };
 
@@ -130,7 +130,7 @@ export const NETWORK_KINDS: readonly FaultKind[] = [
 export function kindsOf(seed: string): readonly FaultKind[] {
   const random = randomOf(seed, 'swarm');
   if (random.chance(0.05)) return NETWORK_KINDS;
-  const share = 0.15 + random.next() * 0.5;
+  const share = 0.25 + random.next() * 0.5;
   return FAULT_KINDS.filter(() => random.chance(share));
 }
 

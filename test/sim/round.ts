@@ -75,6 +75,7 @@ function live(world: World): void {
   const owners = checkServed(world, core);
   world.run(world.us + STABLE_US);
   if (world.violation !== undefined) return;
+  if (served(world).some((owner) => owner === undefined)) world.run(world.us + STABLE_US);
   const later = checkServed(world, core);
   for (const [at, { name, failbackMs }] of world.setup.hierarchies.entries()) {
     if (failbackMs !== undefined || owners[at] === later[at]) continue;

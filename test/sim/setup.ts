@@ -127,7 +127,7 @@ export function setupOf(seed: string, size: Partial<Size> = {}): Setup {
     const own2 = random.chance(0.4) ? 2 : 1;
     const wwids = Array.from({ length: own2 }, (_, leg) => `naa.h${at + 1}d${leg + 1}`);
     disks.push(...wwids);
-    const failbackMs = random.chance(0.2) ? 300_000 : undefined;
+    const failbackMs = random.chance(0.2) ? 100_000 : undefined;
     hierarchies.push(hierarchyOf(`h${at + 1}`, members, wwids, { failbackMs }));
   }
   return {
@@ -137,7 +137,7 @@ export function setupOf(seed: string, size: Partial<Size> = {}): Setup {
     disks,
     ...timesOf(size.pace ?? pace, hierarchies),
     fenceable: random.chance(0.7) ? nodes : [],
-    aptpl: random.chance(0.8),
+    aptpl: random.chance(0.6),
   };
 }
 

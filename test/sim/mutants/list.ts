@@ -195,6 +195,7 @@ export const MUTANTS: readonly Mutant[] = [
     'S3',
     'S5',
     'S6',
+    'L11',
   ),
   mutant(
     'nothing is ever lost',
