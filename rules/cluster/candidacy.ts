@@ -198,7 +198,7 @@ export function moveIdle(draft: Draft, idle: Hierarchy): Hierarchy {
     const why = `${owner} has it`;
     return given.why === why && given.guard === undefined
       ? given
-      : { ...given, why, guard: undefined, tries: 0 };
+      : { ...given, why, guard: undefined };
   }
   if (isUnlooked(given)) {
     return refuse(draft, given, { guard: 'unlooked', why: 'its disks were not looked at yet' });

@@ -253,13 +253,20 @@ function contactOf(draft: Draft, peer: Peer, place: number): Contact {
   return peer.contact === 'unseen' ? 'unseen' : 'silent';
 }
 
-/** New evidence: what the disk answered before it is no reason to wait any more. */
-function fellSilent(draft: Draft, { name }: Peer, place: number): void {
+/** Heard for so many T_dead without a break, a peer is no flapping link. */
+const CALM_DEADS = 4;
+
+/**
+ * New evidence: what the disk answered before it is no reason to wait any more. Of a peer that comes and goes
+ * it is none: then the back-off holds, or each flap would ask the disk (F31).
+ */
+function fellSilent(draft: Draft, { name, contactMs }: Peer, place: number): void {
   note(draft, undefined, `${name} is silent on all networks`);
+  if (draft.now - contactMs < CALM_DEADS * draft.before.config.times.deadMs) return;
   for (const { state, rivals, retryMs, place: at } of draft.hierarchies) {
     if (state !== 'candidate' && state !== 'idle') continue;
     if (retryMs > draft.now && rivals.includes(place))
-      tell(draft, at, { retryMs: Number(draft.now) });
+      tell(draft, at, { retryMs: Number(draft.now), tries: 0 });
   }
 }
 

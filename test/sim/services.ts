@@ -129,9 +129,7 @@ function write(world: World, node: SimNode, given: SimHierarchy): void {
 
 function startService(world: World, node: SimNode, given: SimHierarchy, one: SimService): void {
   if (one.place === 0) {
-    const token = (world.tokens[given.place] ?? 0) + 1;
-    world.tokens[given.place] = token;
-    given.token = token;
+    given.token = world.tokenFor(given.place, `${node.place} ${node.bootGen}`);
   }
   one.state = 'starting';
   one.gen += 1;

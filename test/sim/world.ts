@@ -62,8 +62,8 @@ export class World {
   readonly links: Link[][][];
   readonly switches: Map<string, SimSwitch> = new Map();
   readonly streams: Streams;
-  /** Order of starts, by hierarchy. */
-  readonly tokens: number[];
+  /** By hierarchy: who started it last, and how often that changed. */
+  readonly #tokens: { by: string; token: number }[];
   watch: Watch;
   acts: Acts = { tell: () => undefined, startAgent: () => undefined };
   /** Set when something may never have happened; the run ends there. */
@@ -88,8 +88,19 @@ export class World {
       const outlets = new Map(setup.nodes.map((node): [string, boolean] => [node, true]));
       this.switches.set(name, { name, mood: 'well', outlets, told: new Map() });
     }
-    this.tokens = setup.hierarchies.map(() => 0);
+    this.#tokens = setup.hierarchies.map(() => ({ by: '', token: 0 }));
     this.watch = watch(this);
+  }
+
+  /**
+   * What a start stamps on its writes. A start again in the same boot of the same node keeps it: what its
+   * kernel writes late is in order with what it wrote before.
+   */
+  tokenFor(hierarchy: number, by: string): number {
+    const last = this.#tokens[hierarchy];
+    if (last === undefined) return 0;
+    if (last.by !== by) this.#tokens[hierarchy] = { by, token: last.token + 1 };
+    return this.#tokens[hierarchy]?.token ?? 0;
   }
 
   #node(name: NodeName, place: number): SimNode {
