@@ -6,6 +6,7 @@
 import { stepArbiter } from '../../fencing/arbiter.ts';
 import { reportOf } from '../../fencing/arbiter-report.ts';
 import { type Arbiter, type ArbiterInput, dueMsOf } from '../../fencing/arbiter-state.ts';
+import { echoesOf } from '../../rules/cluster/lives.ts';
 import type {
   ClusterInput,
   ClusterWish,
@@ -137,10 +138,11 @@ function heartbeat(work: Work, now: Ms, wish: ClusterWish): Heartbeat | undefine
   program.sequence = sequence;
   program.beatAt = beatAt;
   program.said = wish.say;
+  const own = { sequence, sentMs: now, echoes: echoesOf(program.cluster) };
   const { history } = program.fences;
   return history.length === 0
-    ? { ...wish.say, sequence }
-    : { ...wish.say, fences: fencesSaid(program, now), sequence };
+    ? { ...wish.say, ...own }
+    : { ...wish.say, fences: fencesSaid(program, now), ...own };
 }
 
 function dueAt({ arbiters, fencesWakeAt, beatAt, coreDueAt }: Program): Ms {

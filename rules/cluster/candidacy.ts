@@ -87,7 +87,9 @@ function waitsFor(draft: Draft, hierarchy: Hierarchy): string | undefined {
 
 /** Everybody who could have had it is known to have nothing of it: an empty table needs no wait. */
 function isSilent(draft: Draft, hierarchy: Hierarchy): boolean {
-  return hierarchy.rivals.every((place) => isRidOf(draft, place, hierarchy, hierarchy.since));
+  return hierarchy.rivals.every((place) =>
+    isRidOf(draft, place, hierarchy, hierarchy.since, 'heard'),
+  );
 }
 
 export function recentStarts(draft: Draft, hierarchy: Hierarchy): readonly number[] {

@@ -146,12 +146,22 @@ export interface HierarchySaid {
   readonly remains: boolean;
 }
 
+/** The newest heartbeat that was heard of a node: which boot sent it, and when by that node's own clock. */
+export interface Echo {
+  readonly boot: number;
+  readonly sentMs: number;
+}
+
 /** The content of a heartbeat. Freshness and origin are proven by the edge before the core sees it. */
 export interface Heartbeat {
   readonly from: NodeName;
   readonly boot: number;
   /** Rises with each heartbeat of a boot and incarnation: older news is dropped. */
   readonly sequence: number;
+  /** When it was sent, by the sender's monotonic clock; comes back to the sender in `echoes`. */
+  readonly sentMs: number;
+  /** What it had heard of others when it was sent: so that a word that was long under way is known as old. */
+  readonly echoes: Readonly<Record<NodeName, Echo>>;
   readonly standby: boolean;
   readonly frozen: boolean;
   readonly hierarchies: readonly HierarchySaid[];
@@ -338,8 +348,8 @@ export interface ClusterWish {
   readonly watchdog: WatchdogWish;
   /** Reset this node now, without a sync: the sentence says why. */
   readonly reset: string | undefined;
-  /** What the next heartbeat says, apart from its sequence. */
-  readonly say: Omit<Heartbeat, 'sequence'>;
+  /** What the next heartbeat says, apart from what each has of its own. */
+  readonly say: Omit<Heartbeat, 'sequence' | 'sentMs' | 'echoes'>;
 }
 
 /** A thing the core decided in this step, for the journal and for `why`. */

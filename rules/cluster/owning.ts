@@ -105,7 +105,9 @@ function mayBegin(draft: Draft, given: Hierarchy): boolean {
 /** By what right what no disk fences may start now (S5); undefined: by none yet. */
 function addressRight(draft: Draft, given: Hierarchy): string | undefined {
   if (!given.waits) return 'nothing of it has to wait';
-  const rid = given.rivals.every((place) => isRidOf(draft, place, given, given.registeredMs));
+  const rid = given.rivals.every((place) =>
+    isRidOf(draft, place, given, given.registeredMs, 'sent'),
+  );
   if (rid) return 'every other node is off or without it';
   const atMs = given.registeredMs + draft.before.config.times.addressWaitMs;
   if (draft.now >= atMs) return 'no former owner can have fed its watchdog since';

@@ -4,17 +4,10 @@
  * Silence never proves anything: only `off` does, and any later sign of life takes that back.
  */
 import type { Ms } from '../model.ts';
-import { type Draft, heardMsOf, note, putLife, putPeer, tell, tellAll } from './draft.ts';
+import { type Draft, due, heardMsOf, note, putLife, putPeer, tell, tellAll } from './draft.ts';
+import { lifeAfter, newLife, sameNames } from './lives.ts';
 import type { ClusterInput, Heartbeat, HierarchySaid, NodeName } from './model.ts';
-import {
-  type Cluster,
-  type Contact,
-  HAVING,
-  type Hierarchy,
-  type Life,
-  NEVER,
-  type Peer,
-} from './state.ts';
+import { ALWAYS, type Contact, HAVING, type Hierarchy, NEVER, type Peer } from './state.ts';
 
 /** Signs of life received so shortly after the proof that a node is off may have been under way. */
 export const LIFE_GRACE_MS = 1000;
@@ -22,12 +15,6 @@ export const LIFE_GRACE_MS = 1000;
 export const DOUBLED_MS = 60_000;
 
 type HeartbeatInput = Extract<ClusterInput, { kind: 'heartbeat' }>;
-
-function sameNames(one: readonly NodeName[], other: readonly NodeName[]): boolean {
-  return (
-    one === other || (one.length === other.length && one.every((name, at) => name === other[at]))
-  );
-}
 
 function sameSaid(one: HierarchySaid | undefined, other: HierarchySaid): boolean {
   if (one === other) return true;
@@ -164,12 +151,6 @@ function welcome(draft: Draft, peer: Peer): Peer {
   };
 }
 
-function lifeAfter(life: Life, line: number, sequence: number, now: number): Life {
-  const sequences = life.sequences.slice();
-  sequences[line] = sequence;
-  return { sequence: Math.max(life.sequence, sequence), sequences, heardMs: now };
-}
-
 export function absorbHeartbeat(draft: Draft, { network, said }: HeartbeatInput): void {
   const { layout, config } = draft.before;
   if (said.from === config.self) {
@@ -192,54 +173,10 @@ export function absorbHeartbeat(draft: Draft, { network, said }: HeartbeatInput)
   const life = booted === known ? before : newLife(before);
   if (said.sequence <= (life.sequences[line] ?? -1)) return;
   const told = said.sequence > life.sequence ? withNews(draft, booted, said) : booted;
-  putLife(draft, place, lifeAfter(life, line, said.sequence, draft.now));
+  putLife(draft, place, lifeAfter(life, line, said, config, draft.now));
   const quiet = told.contact === 'heard' && told.off === undefined;
   const next = quiet ? told : welcome(draft, told);
   if (next !== known) putPeer(draft, place, next);
-}
-
-function newLife({ sequences, heardMs }: Life): Life {
-  return { sequence: -1, sequences: sequences.map(() => -1), heardMs };
-}
-
-/** Whether a heartbeat says only that its node lives: nothing of it is news. */
-function isBareLife(peer: Peer, life: Life, said: Heartbeat): boolean {
-  if (said.boot !== peer.boot || peer.contact !== 'heard' || peer.off !== undefined) return false;
-  if (said.sequence <= life.sequence) return true;
-  return (
-    said.hierarchies === peer.words &&
-    said.standby === peer.standby &&
-    said.frozen === peer.frozen &&
-    said.fences.length === 0 &&
-    peer.fences.length === 0 &&
-    sameNames(said.hears, peer.hears)
-  );
-}
-
-/**
- * The lives after heartbeats that bring no news, which most do; undefined when any of the inputs has to be
- * looked at. It keeps the cost of a peer that is well at some hundred nanoseconds.
- */
-export function bareLives(
-  { layout, peers, lives }: Cluster,
-  now: Ms,
-  inbox: readonly ClusterInput[],
-): readonly Life[] | undefined {
-  let next: Life[] | undefined;
-  for (const input of inbox) {
-    if (input.kind !== 'heartbeat') return undefined;
-    const { said, network } = input;
-    const place = layout.peerOf.get(said.from);
-    const line = layout.networkOf.get(network);
-    if (place === undefined || line === undefined) return undefined;
-    const peer = peers[place];
-    const life = (next ?? lives)[place];
-    if (peer === undefined || life === undefined || !isBareLife(peer, life, said)) return undefined;
-    if (said.sequence <= (life.sequences[line] ?? -1)) continue;
-    next ??= lives.slice();
-    next[place] = lifeAfter(life, line, said.sequence, now);
-  }
-  return next ?? lives;
 }
 
 function contactOf(draft: Draft, peer: Peer, place: number): Contact {
@@ -328,17 +265,26 @@ export function confirmOff(
   note(draft, undefined, `${node} is off: ${why}`);
 }
 
-/** Nothing of a hierarchy can be at a peer: proven off, or alive, heard since, and without it. */
+/**
+ * Nothing of a hierarchy can be at a peer: proven off, or alive and without it by its own word. What the disk
+ * decides in the end may go by a word that was `heard` since; what no disk fences needs one that was `sent`
+ * since: it knows of a heartbeat of ours that is younger. A word may be under way for seconds (F28).
+ */
 export function isRidOf(
   draft: Draft,
   place: number,
   hierarchy: Hierarchy,
   sinceMs: number,
+  by: 'heard' | 'sent',
 ): boolean {
   const peer = draft.peers[place];
   if (peer === undefined) return false;
   if (peer.off !== undefined) return true;
   if (peer.contact !== 'heard' || heardMsOf(draft, place) < sinceMs) return false;
+  if (by === 'sent' && (draft.lives[place]?.echoMs ?? ALWAYS) < sinceMs) {
+    due(draft, draft.now + draft.before.config.times.heartbeatMs);
+    return false;
+  }
   const said = peer.said[hierarchy.place];
   return said !== undefined && !said.remains && !HAVING.has(said.state) && said.state !== 'losing';
 }

@@ -35,6 +35,10 @@ export interface Life {
   readonly sequences: readonly number[];
   /** When it was last heard on any network. */
   readonly heardMs: number;
+  /** When its newest heartbeat was sent, by its own clock. */
+  readonly sentMs: number;
+  /** When we sent the newest of our heartbeats that it had heard by then. */
+  readonly echoMs: number;
 }
 
 export interface Peer {
@@ -307,6 +311,8 @@ export function beginCluster(config: ClusterConfig, now: Ms): Cluster {
       sequence: -1,
       sequences: config.networks.map(() => -1),
       heardMs: ALWAYS,
+      sentMs: ALWAYS,
+      echoMs: ALWAYS,
     })),
     hierarchies,
     standby: false,

@@ -17,9 +17,10 @@ import {
   settleReleased,
   stopResetDueMs,
 } from './handover.ts';
+import { bareLives } from './lives.ts';
 import type { ClusterDecision, ClusterInput, ClusterWish } from './model.ts';
 import { lose, moveLosing, moveRunning, moveStarting, resetDueMs, wakeWaiting } from './owning.ts';
-import { bareLives, contactsDueMs, judgeContacts } from './peers.ts';
+import { contactsDueMs, judgeContacts } from './peers.ts';
 import { type Cluster, HAVING, type Hierarchy, type Life, NEVER, OWNING } from './state.ts';
 import { moveTaking } from './taking.ts';
 import { enter } from './turn.ts';

@@ -98,7 +98,10 @@ function takeFromDisks(draft: Draft, given: Hierarchy): Hierarchy {
 export function doubtful(draft: Draft, hierarchy: Hierarchy): readonly Peer[] {
   return hierarchy.rivals.flatMap((place) => {
     const peer = draft.peers[place];
-    return peer === undefined || isRidOf(draft, place, hierarchy, hierarchy.since) ? [] : [peer];
+    // While it is being acquired it was proven already; then only a newer word counts against it.
+    const by = hierarchy.state === 'acquiring' ? 'heard' : 'sent';
+    const rid = isRidOf(draft, place, hierarchy, hierarchy.since, by);
+    return peer === undefined || rid ? [] : [peer];
   });
 }
 

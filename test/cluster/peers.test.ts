@@ -1,6 +1,8 @@
 /** What the core makes of heartbeats: life signs by network, news by sequence, boots, and names used twice. */
 import t from 'tap';
+import { openDraft } from '../../rules/cluster/draft.ts';
 import type { ClusterInput, Heartbeat } from '../../rules/cluster/model.ts';
+import { isRidOf } from '../../rules/cluster/peers.ts';
 import { beginCluster, type Cluster } from '../../rules/cluster/state.ts';
 import { stepCluster } from '../../rules/cluster/step.ts';
 import { ms } from '../../rules/model.ts';
@@ -30,6 +32,8 @@ function beat(sequence: number, change: Partial<Heartbeat> = {}): Heartbeat {
     from: node('b'),
     boot: 5,
     sequence,
+    sentMs: sequence,
+    echoes: {},
     standby: false,
     frozen: false,
     hierarchies: [],
@@ -124,5 +128,40 @@ t.test('heartbeats without news change no wish, and cost no full step', (t) => {
     cluster = turn.cluster;
   }
   t.same(cluster.peers[0]?.said, peers[0]?.said);
+  t.end();
+});
+
+t.test('a word that was long under way does not say that a peer is without it now', (t) => {
+  const nothing = {
+    id: idOf('db'),
+    state: 'idle',
+    utility: 1,
+    hash: 'one',
+    epoch: 0,
+    handover: undefined,
+    starts: 0,
+    latched: false,
+    remains: false,
+  } as const;
+  const after = (...beats: readonly Heartbeat[]): ((by: 'heard' | 'sent') => boolean) => {
+    let cluster = begun();
+    for (const said of beats) ({ cluster } = stepCluster(cluster, ms(1_100), [heard(1_100, said)]));
+    const [hierarchy] = cluster.hierarchies;
+    if (hierarchy === undefined) throw new Error('no hierarchy');
+    return (by) => isRidOf(openDraft(cluster, ms(1_100)), 0, hierarchy, 1_000, by);
+  };
+  const boot = begun().config.boot;
+  const self = begun().config.self;
+  const old = after(beat(1, { hierarchies: [nothing], echoes: { [self]: { boot, sentMs: 900 } } }));
+  t.same([old('heard'), old('sent')], [true, false], 'it knows nothing of us since');
+  const mute = after(beat(1, { hierarchies: [nothing] }));
+  t.notOk(mute('sent'), 'it has not heard us at all');
+  const other = { [self]: { boot: boot + 1, sentMs: 5_000 } };
+  const former = after(beat(1, { hierarchies: [nothing], echoes: other }));
+  t.notOk(former('sent'), 'what it heard was sent by an earlier boot, by another clock');
+  const fresh = after(
+    beat(1, { hierarchies: [nothing], echoes: { [self]: { boot, sentMs: 1_000 } } }),
+  );
+  t.ok(fresh('sent'));
   t.end();
 });

@@ -22,6 +22,8 @@ function said(fences: Heartbeat['fences']): Heartbeat {
     from: B,
     boot: 1,
     sequence: 1,
+    sentMs: 0,
+    echoes: {},
     standby: false,
     frozen: false,
     hierarchies: [],

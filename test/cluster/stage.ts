@@ -4,6 +4,8 @@
  * moves in ticks of ten milliseconds, without chance. After each tick it checks that no hierarchy has two
  * writers and no address two nodes.
  */
+
+import { echoesOf } from '../../rules/cluster/lives.ts';
 import type {
   ClusterDecision,
   ClusterInput,
@@ -546,7 +548,8 @@ function beat(stage: Stage, node: StageNode): void {
   if (node.wish === undefined || stage.now < node.beatMs) return;
   node.beatMs = stage.now + stage.times.heartbeatMs;
   node.sequence += 1;
-  const said = { ...node.wish.say, sequence: node.sequence };
+  const echoes = node.core === undefined ? {} : echoesOf(node.core);
+  const said = { ...node.wish.say, sequence: node.sequence, sentMs: stage.now, echoes };
   for (const [at, network] of stage.networks.entries()) {
     for (const to of stage.nodes.keys()) {
       if (to === node.name || stage.cuts.has(`${node.name}>${to}@${network}`)) continue;

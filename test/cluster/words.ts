@@ -113,7 +113,7 @@ function impostor(stage: Stage, name: string): void {
   if (say0 === undefined) return;
   for (let beat = 1; beat <= 40; beat += 1) {
     const at = stage.now + beat * stage.times.heartbeatMs;
-    const said = { ...say0, boot: 7, sequence: beat };
+    const said = { ...say0, boot: 7, sequence: beat, sentMs: at, echoes: {} };
     for (const to of stage.nodes.keys()) {
       const network = stage.networks[0] ?? '';
       stage.mail.push({ at, to, input: { kind: 'heartbeat', at: ms(at), network, said } });
