@@ -162,6 +162,9 @@ function reviewFirmware(say: Say, profile: SnmpProfile): void {
     const path = ['snmp', 'firmware', 'known', at];
     const pattern = readPattern(sees);
     if (typeof pattern === 'string') say([...path, 'sees'], pattern, 'mend the pattern');
+    if (sees.replaceAll(/\{[a-z]+\}/gu, '').trim() === '') {
+      say([...path, 'sees'], 'knows every firmware', 'write words that only the known one says');
+    }
     if ((use === undefined) === (refuse === undefined)) {
       say(path, 'needs either use or refuse', "write 'use: base'");
     }

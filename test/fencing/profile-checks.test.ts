@@ -99,6 +99,11 @@ const CASES: readonly (readonly [string, string, readonly (string | RegExp)[]])[
     [/is no prefix of one vendor/u],
   ],
   [
+    'firmware that is known whatever it says',
+    snmp(GOOD, "  firmware: {oid: 1.3.6.1.4.1.9.9.0, known: [{sees: '{any}', use: base}]}\n"),
+    [/knows every firmware/u],
+  ],
+  [
     'a variant that is not there',
     snmp(GOOD, '  firmware: {oid: 1.3.6.1.4.1.9.9.0, known: [{sees: a, use: b}]}\n'),
     [/there is no variant 'b'/u],
